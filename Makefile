@@ -1,0 +1,57 @@
+# A thin wrapper: CMakePresets.json and CMakeLists.txt know how things are built.
+PRESET ?= release
+JOBS ?= $(shell nproc)
+BUILD := build/$(PRESET)
+SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc')
+
+.DEFAULT_GOAL := help
+.PHONY: help deps deps-test deps-lint configure build run test asan tsan bench format \
+  format-check tidy clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps:  ## install the Debian packages that a build needs
+	@./cmake/install_packages.sh build
+
+deps-test: deps
+	@./cmake/install_packages.sh test
+
+deps-lint:
+	@./cmake/install_packages.sh lint
+
+configure: deps
+	@cmake --preset $(PRESET) $(CMAKE_ARGS) > /dev/null
+
+build: configure  ## build everything (PRESET=release|debug|asan|tsan)
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+run: configure  ## start picket on imitation traffic; Ctrl-C ends it
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target picket picket-traffic
+	@exec tests/support/demo.sh $(BUILD)
+
+test: deps-test build  ## build and run all tests
+	@ctest --preset $(PRESET) --no-tests=error -j $(JOBS)
+
+asan:  ## build and run the unit tests with address and undefined behaviour sanitizers
+	@$(MAKE) --no-print-directory PRESET=asan build
+	@ctest --preset asan -j $(JOBS) -E '^e2e_'
+
+tsan:  ## build and run the unit tests with the thread sanitizer
+	@$(MAKE) --no-print-directory PRESET=tsan build
+	@ctest --preset tsan -j $(JOBS) -E '^e2e_'
+
+bench: build  ## run the benchmarks
+	@for bench in $(BUILD)/tests/*_bench; do [ ! -x $$bench ] || $$bench || exit 1; done
+
+format: deps-lint  ## format all C++ files in place
+	@clang-format-14 -i $(SOURCES)
+
+format-check: deps-lint
+	@clang-format-14 --dry-run --Werror $(SOURCES)
+
+tidy: deps-lint build  ## check the sources with clang-tidy
+	@run-clang-tidy-19 -quiet -p $(BUILD) -j $(JOBS) '^$(CURDIR)/(config|rules|daemon|tests)/'
+
+clean:  ## remove everything that was built
+	@rm -rf build

@@ -1,0 +1,77 @@
+// `picket explain`: what an error code means and how to get rid of it.
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/commands/command.h"
+#include "daemon/error_texts.h"
+#include "daemon/loader.h"
+#include "rules/json_writer.h"
+
+namespace picket {
+namespace {
+
+constexpr size_t kColumns = 80;
+
+struct ExplainOptions {
+  std::string urn = {};
+  bool list = false;
+};
+
+int print_list(const ErrorTexts& texts) {
+  size_t widest = 0;
+  for (const ErrorText& error : texts) widest = std::max(widest, error.urn.size());
+  for (const ErrorText& error : texts) fmt::print("{:<{}}  {}\n", error.urn, widest, error.title);
+  return ExitCode::kFine;
+}
+
+int report_unknown(const ErrorTexts& texts, std::string_view text, const std::string& urn) {
+  std::vector<std::string> known;
+  for (const ErrorText& error : texts) known.push_back(error.urn);
+  std::optional<std::string> near = nearest(urn, known);
+  if (!near) {
+    // The last part alone is what people remember of a code.
+    for (const std::string& candidate : known) {
+      if (candidate.substr(candidate.rfind(':') + 1) == text) near = candidate;
+    }
+  }
+  std::string shown;
+  append_printable(shown, text);
+  fmt::print(stderr, "picket: nothing is known about '{}'\n  hint: {}\n", shown,
+             near ? "did you mean '" + *near + "'?" : "`picket explain --list` shows all codes");
+  return ExitCode::kFailure;
+}
+
+int explain(const ExplainOptions& options) {
+  Result<ErrorTexts> texts = read_error_texts(find_shipped_files().errors);
+  if (!texts) {
+    print_diagnostics(texts.error());
+    return ExitCode::kConfig;
+  }
+  if (options.list) return print_list(*texts);
+  const std::string urn = normal_urn(options.urn);
+  const ErrorText* error = find_error(*texts, urn);
+  if (!error) return report_unknown(*texts, options.urn, urn);
+  fmt::print("{}", describe(*error, *texts, kColumns));
+  return ExitCode::kFine;
+}
+
+}  // namespace
+
+std::function<int()> declare_explain(CLI::App& app) {
+  auto options = std::make_shared<ExplainOptions>();
+  CLI::Option_group* what = app.add_option_group("What to explain");
+  what->add_option("URN", options->urn,
+                   "an error code such as err:unkey:authorization:forbidden, with or without\n"
+                   "err:, or the URL of its documentation");
+  what->add_flag("--list", options->list, "list all codes with their titles");
+  what->require_option(1);
+  return [options] { return explain(*options); };
+}
+
+}  // namespace picket

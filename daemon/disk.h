@@ -1,0 +1,85 @@
+// Disk: the only way inputs look at files.
+//
+// Seam: RealDisk is the file system; tests use FakeDisk (tests/support/fake_disk.h), which can
+// rename, truncate, replace and deny at will.
+//
+// Only regular files are ever opened. A name in a log folder may be written by someone else, so a
+// FIFO must not block the reader, a device must not be touched, and a symbolic link must not lead
+// to a file that the writer could not read himself.
+//
+// Errors are std::error_code values of the system category. What is not a regular file gives
+// is_a_directory for a folder and operation_not_supported for everything else; a symbolic link that
+// must not be followed gives too_many_symbolic_link_levels.
+// Thread rule: RealDisk may be called from any thread; a DiskFile belongs to one thread.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace picket {
+
+// What makes a file the same file under any name. The birth time tells a reused inode number from
+// the old file; it is 0 where the file system does not record one.
+struct FileIdentity {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t birth_ns = 0;
+  auto operator<=>(const FileIdentity&) const = default;
+};
+
+struct FileInfo {
+  FileIdentity identity = {};
+  uint64_t size = 0;
+  uint64_t links = 1;  // 0: deleted, and only open descriptors keep it alive
+};
+
+// Whether the last component of a path may be a symbolic link.
+enum class Symlinks : uint8_t { Refuse, Follow };
+
+template <class T>
+using DiskResult = std::expected<T, std::error_code>;
+
+// An open regular file. Renaming or deleting its name does not disturb it.
+class DiskFile {
+ public:
+  virtual ~DiskFile() = default;
+  // Size and links as they are now. Error: the descriptor went bad (EIO, ESTALE).
+  virtual DiskResult<FileInfo> info() const = 0;
+  // Reads up to `length` bytes at `offset`; fewer only at the end of the file, 0 beyond it. Error:
+  // nothing was read.
+  virtual DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const = 0;
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  // Opens for reading; never blocks. Error: absent, forbidden, or not a regular file.
+  virtual DiskResult<std::unique_ptr<DiskFile>> open(const std::string& path,
+                                                     Symlinks symlinks) const = 0;
+  // Identity and size of a regular file. Errors as for open, except that permission to read the
+  // file itself is not needed.
+  virtual DiskResult<FileInfo> stat(const std::string& path, Symlinks symlinks) const = 0;
+  // Names (without the folder) of all entries of a folder but "." and "..", in byte order. Error:
+  // absent or forbidden.
+  virtual DiskResult<std::vector<std::string>> list(const std::string& folder) const = 0;
+  // Existing paths that match a shell pattern, in byte order. Cannot fail: what cannot be read does
+  // not match.
+  virtual std::vector<std::string> glob(const std::string& pattern) const = 0;
+};
+
+class RealDisk final : public Disk {
+ public:
+  DiskResult<std::unique_ptr<DiskFile>> open(const std::string& path,
+                                             Symlinks symlinks) const override;
+  DiskResult<FileInfo> stat(const std::string& path, Symlinks symlinks) const override;
+  DiskResult<std::vector<std::string>> list(const std::string& folder) const override;
+  std::vector<std::string> glob(const std::string& pattern) const override;
+};
+
+}  // namespace picket

@@ -1,0 +1,98 @@
+// HttpServer: HTTP/1.1 for a handful of trusted readers, on a port that strangers may reach too.
+//
+// Beast's parser reads requests; reading and writing are plain Asio, one coroutine per connection.
+// Every wait has an end: slow headers, slow bodies, idle connections and readers that do not read
+// are closed by one sweep over all connections, which costs less than a timer for each.
+//
+// Invariants: at most connections_max connections; when one more comes, the connection that has
+// waited longest for its client gives way, so a thousand silent clients cannot keep a good one out.
+// A request that cannot be parsed is answered and its connection closed. Thread rule: everything,
+// the handler included, runs on the executor's single thread; port() may be called from any thread.
+// Errors: those of the socket end the connection; an exception of the handler becomes a 500.
+// Tested by tests/daemon/http/server_test.cc.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/result.h"
+
+namespace picket {
+
+struct HttpRequest {
+  std::string method = {};  // "GET"; HEAD is passed on as GET
+  std::string path = {};    // without the query
+  std::string query = {};   // after '?', still encoded
+  std::string body = {};
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};  // further ones; no data in them
+};
+
+// {"error": "..."} with that status.
+HttpResponse http_error(int status, std::string_view message);
+
+// The decoded value of `name` in a query such as "a=1&b=x%20y"; nothing when it is not there.
+std::optional<std::string> query_value(std::string_view query, std::string_view name);
+
+// An address to listen on. Names are not looked up; "localhost" is 127.0.0.1.
+struct ListenAddress {
+  std::string host = "127.0.0.1";
+  uint16_t port = 9617;  // 0: any free one
+};
+// "127.0.0.1:9617", "[::1]:9617", "localhost:0"; nothing when it is not of that form.
+std::optional<ListenAddress> parse_listen_address(std::string_view text);
+
+struct HttpServerOptions {
+  std::chrono::milliseconds header_timeout{5'000};
+  std::chrono::milliseconds idle_timeout{10'000};
+  std::chrono::milliseconds body_timeout{10'000};
+  std::chrono::milliseconds write_timeout{30'000};
+  uint32_t header_bytes_max = 16 << 10;
+  uint64_t body_bytes_max = 1 << 20;
+  size_t connections_max = 512;
+};
+
+using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+class HttpServer {
+ public:
+  // Binds and listens at once, so that a taken port stops start-up.
+  static Result<std::unique_ptr<HttpServer>> make(boost::asio::any_io_executor executor,
+                                                  const ListenAddress& address, HttpHandler handler,
+                                                  HttpServerOptions options = {});
+  // Stops. REQUIRES: on the executor's thread or after that ended, and before its io_context dies.
+  ~HttpServer();
+
+  // Begins to accept; call once.
+  void start();
+  // Closes the listener and every connection. REQUIRES: as for the destructor.
+  void stop();
+
+  // The port in use, also when 0 was asked for.
+  uint16_t port() const { return port_; }
+  // Connections open now.
+  size_t connections() const;
+
+ private:
+  struct State;
+  explicit HttpServer(std::shared_ptr<State> state);
+
+  // Shared with the coroutines of the connections, which may be resumed once more after stop().
+  std::shared_ptr<State> state_;
+  uint16_t port_ = 0;
+};
+
+}  // namespace picket

@@ -1,0 +1,101 @@
+// FollowedFile: one open file that is being read, from its descriptor to its batches.
+//
+// It knows nothing of names in folders: FileSet (file_set.h) decides which files there are, what
+// became of a name, and when a file is done. Here live the cutting into lines, the notice that the
+// content was replaced under the descriptor, and the checkpoint that goes with every batch.
+//
+// Invariants
+//  1. A checkpoint never lies behind the last '\n' that was pushed.
+//  2. Before new bytes are read, those right before them are hashed again: a file that was cut and
+//     grew past the old offset between two looks is noticed.
+//  3. One read() is at most one read of batch_bytes, so a busy file cannot starve the others.
+// Thread rule: the input thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "daemon/disk.h"
+#include "daemon/inputs/file_checkpoint.h"
+#include "daemon/inputs/input.h"
+#include "daemon/inputs/line_cutter.h"
+
+namespace picket {
+
+enum class ReadOutcome : uint8_t {
+  AtEnd,     // all there is was read
+  More,      // call again
+  Replaced,  // truncated, or cut and regrown; restart() makes it readable again
+  Failed,    // see error(); worth another try later
+  Closed,    // the sink takes nothing more
+};
+
+// What FileSet keeps with each file.
+struct FollowState {
+  std::string path = {};    // its name now, and the key of its checkpoint; empty: it has none
+  std::string origin = {};  // the name under which it was first followed
+  bool finishing = false;   // rotated away or deleted: read to its end, then closed
+  bool queued = false;      // waits for its turn to be read
+  bool waiting = false;     // was passed over, because an older file of its name has unread bytes
+  std::chrono::steady_clock::time_point deadline = {};  // of `finishing`: no late writes after it
+};
+
+class FollowedFile {
+ public:
+  // REQUIRES: `offset` is the start of a line.
+  FollowedFile(const InputContext& context, std::unique_ptr<DiskFile> file, FileInfo info,
+               uint64_t offset);
+
+  // The calls that push give false once the sink is closed.
+  //
+  // Announces the stream and pushes a first checkpoint.
+  bool start();
+  // Pushes a batch without lines that carries the present checkpoint.
+  bool remember();
+  // Pushes a batch without lines that deletes the checkpoint `key`.
+  bool forget(const std::string& key);
+  // Pushes what is held as the last line and ends the stream. Both carry `last`, so that the line
+  // and the mark that it was read are committed together.
+  bool end(const Checkpoint& last);
+  // As end(), then begins a new stream at the start of the file. `held_is_elsewhere` says that the
+  // unfinished line will be read elsewhere.
+  bool restart(bool held_is_elsewhere);
+
+  // Reads and pushes once.
+  ReadOutcome read();
+
+  // The checkpoint that was pushed last: what the content looked like before it was replaced.
+  const FileCheckpoint& last_checkpoint() const { return last_; }
+
+  const FileIdentity& identity() const { return info_.identity; }
+  const DiskFile& file() const { return *file_; }
+  // Links as of the last read().
+  bool deleted() const { return info_.links == 0; }
+  uint64_t lag_bytes() const;
+  uint64_t bytes_read() const { return bytes_read_; }
+  std::error_code error() const { return error_; }
+
+  FollowState state = {};
+
+ private:
+  bool push(LineBatch batch);
+  Checkpoint checkpoint();
+  LineBatch empty_batch() const;
+  ReadOutcome failed(std::error_code error);
+  void guard();
+
+  const InputContext& context_;
+  std::unique_ptr<DiskFile> file_;
+  FileInfo info_;
+  LineCutter cutter_;
+  StreamId stream_ = 0;
+  uint64_t guard_ = 0;  // tail_hash at read_offset(); 0 at offset 0
+  FileCheckpoint last_ = {};
+  uint64_t bytes_read_ = 0;
+  std::error_code error_ = {};
+};
+
+}  // namespace picket

@@ -1,0 +1,43 @@
+// File names as text: folder, joining, wildcards, endings.
+//
+// Thread rule: pure functions.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace picket {
+
+// "." for a bare name, "/" for one in the root.
+inline std::string folder_of(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return std::string(path.substr(0, slash == 0 ? 1 : slash));
+}
+
+inline std::string_view name_of(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+// The inverse of the two above: a name in "." stays bare, as its pattern was.
+inline std::string path_in(std::string_view folder, std::string_view name) {
+  if (folder == ".") return std::string(name);
+  std::string path(folder);
+  if (!path.ends_with('/')) path += '/';
+  return path.append(name);
+}
+
+inline bool has_wildcard(std::string_view pattern) {
+  return pattern.find_first_of("*?[") != std::string_view::npos;
+}
+
+// What log rotation compresses; such a file is a copy of lines that were read before.
+inline bool is_compressed_name(std::string_view path) {
+  constexpr std::array<std::string_view, 5> kEndings = {".gz", ".zst", ".xz", ".bz2", ".lz4"};
+  return std::any_of(kEndings.begin(), kEndings.end(),
+                     [&](std::string_view ending) { return path.ends_with(ending); });
+}
+
+}  // namespace picket

@@ -1,0 +1,194 @@
+// FileSet: reading in turns, and the life of one file.
+//
+// Tested by tests/daemon/inputs/file_tail_*_test.cc.
+#include "daemon/inputs/file_set.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace picket {
+
+FileSet::FileSet(FileSetOptions options, const InputContext& context)
+    : options_(std::move(options)), context_(context) {
+  start_up_.remembered = context.checkpoints;
+}
+
+void FileSet::touch(const std::string& path) {
+  if (const auto found = names_.by_path.find(path); found != names_.by_path.end())
+    enqueue(found->second);
+}
+
+void FileSet::poll(size_t files_max) {
+  for (const FileId id : finishing_) enqueue(id);
+  auto file = files_.lower_bound(poll_next_);
+  for (size_t looked = 0; looked < std::min(files_max, files_.size()); ++looked) {
+    if (file == files_.end()) file = files_.begin();
+    enqueue(file->first);
+    ++file;
+  }
+  poll_next_ = file == files_.end() ? 0 : file->first;
+}
+
+TurnOutcome FileSet::turn() {
+  for (size_t left = queue_.size(); left > 0 && !closed_; --left) {
+    const FileId id = queue_.front();
+    queue_.pop_front();
+    const auto found = files_.find(id);
+    if (found == files_.end()) continue;
+    FollowedFile& file = *found->second;
+    file.state.queued = false;
+    file.state.waiting = waits_for_older(id, file);
+    if (!file.state.waiting) read_one(id);
+  }
+  if (!closed_) close_finished();
+  if (closed_) return TurnOutcome::Closed;
+  return queue_.empty() ? TurnOutcome::Idle : TurnOutcome::More;
+}
+
+InputStats FileSet::stats() const {
+  InputStats now = counts_;
+  now.files_open = files_.size();
+  for (const auto& [id, file] : files_) {
+    now.lag_bytes_total += file->lag_bytes();
+    now.lag_bytes_max = std::max(now.lag_bytes_max, file->lag_bytes());
+  }
+  if (!troubles_.empty()) {
+    const auto& [path, message] = *troubles_.begin();
+    now.last_error = path + ": " + message;
+  }
+  return now;
+}
+
+void FileSet::add(FollowState state, std::unique_ptr<DiskFile> file, const FileInfo& info,
+                  uint64_t offset) {
+  const FileId id = next_id_++;
+  auto added = std::make_unique<FollowedFile>(context_, std::move(file), info, offset);
+  added->state = std::move(state);
+  names_.by_identity[info.identity] = id;
+  if (added->state.finishing) {
+    finishing_.insert(id);
+    undrained_.insert(id);
+  } else {
+    names_.by_path[added->state.path] = id;
+  }
+  sink_took(added->start());
+  files_.emplace(id, std::move(added));
+  enqueue(id);
+}
+
+void FileSet::enqueue(FileId id) {
+  FollowedFile& file = *files_.at(id);
+  if (file.state.queued) return;
+  file.state.queued = true;
+  queue_.push_back(id);
+}
+
+// An older file comes first when it had this name, or has one that was made from it ("app.log.1").
+bool FileSet::waits_for_older(FileId id, const FollowedFile& file) const {
+  if (file.state.path.empty()) return false;
+  return std::any_of(undrained_.begin(), undrained_.lower_bound(id), [&](FileId older) {
+    const FollowState& state = files_.at(older)->state;
+    return state.origin == file.state.origin || state.path.starts_with(file.state.path);
+  });
+}
+
+void FileSet::read_one(FileId id) {
+  FollowedFile& file = *files_.at(id);
+  const uint64_t before = file.bytes_read();
+  const bool had_failed = static_cast<bool>(file.error());
+  const ReadOutcome outcome = file.read();
+  counts_.bytes_read += file.bytes_read() - before;
+  switch (outcome) {
+    case ReadOutcome::More:
+      enqueue(id);
+      break;
+    case ReadOutcome::AtEnd:
+      if (had_failed) troubles_.erase(file.state.path);
+      drained(id);
+      break;
+    case ReadOutcome::Replaced:
+      replaced(id);
+      break;
+    case ReadOutcome::Failed:
+      // Not queued again: the next poll tries anew, so a bad disk is not hammered.
+      trouble(file.state.path, file.error());
+      break;
+    case ReadOutcome::Closed:
+      closed_ = true;
+      break;
+  }
+}
+
+void FileSet::drained(FileId id) {
+  if (undrained_.erase(id) == 0) return;
+  for (const auto& [other, file] : files_) {
+    if (file->state.waiting) enqueue(other);
+  }
+}
+
+// The rest of the old content may live on in a copy; it is read before the new content.
+void FileSet::replaced(FileId id) {
+  ++counts_.truncations;
+  FollowedFile& file = *files_.at(id);
+  const FileCheckpoint last = file.last_checkpoint();
+  const std::string origin = file.state.path;
+  const std::string copy = origin.empty() ? "" : find_copy(origin, last);
+  const bool rest_found = !copy.empty() && finish_at(copy, origin, last.offset);
+  sink_took(file.restart(rest_found));
+  enqueue(rest_found ? renew(id) : id);
+}
+
+// Makes a file the youngest one: it now waits for those that were older or as old.
+FileSet::FileId FileSet::renew(FileId id) {
+  const FileId fresh = next_id_++;
+  auto node = files_.extract(id);
+  node.key() = fresh;
+  FollowedFile& file = *node.mapped();
+  file.state.queued = false;  // its place in the queue is under the old id, which is passed over
+  names_.by_identity[file.identity()] = fresh;
+  for (auto& [path, known] : names_.by_path) {
+    if (known == id) known = fresh;
+  }
+  for (std::set<FileId>* ids : {&finishing_, &undrained_}) {
+    if (ids->erase(id) > 0) ids->insert(fresh);
+  }
+  files_.insert(std::move(node));
+  return fresh;
+}
+
+void FileSet::close_finished() {
+  const auto now = context_.clock.steady();
+  const std::set<FileId> finishing = finishing_;
+  for (const FileId id : finishing) {
+    FollowedFile& file = *files_.at(id);
+    if (now < file.state.deadline || file.state.queued || waits_for_older(id, file)) continue;
+    read_one(id);  // what was written since the last poll
+    if (closed_) return;
+    // read_one may have queued it, or renewed it under another id.
+    if (!files_.contains(id) || file.state.queued) continue;
+    close(id);
+  }
+}
+
+void FileSet::close(FileId id) {
+  FollowedFile& file = *files_.at(id);
+  const FollowState& state = file.state;
+  if (state.origin != state.path && name_is_free(state.origin))
+    sink_took(file.forget(state.origin));
+  const bool owns_key = !state.path.empty() && !names_.by_path.contains(state.path);
+  sink_took(file.end({owns_key ? state.path : "", {}}));
+  troubles_.erase(state.path);
+  names_.by_identity.erase(file.identity());
+  finishing_.erase(id);
+  drained(id);
+  files_.erase(id);
+}
+
+void FileSet::trouble(const std::string& path, std::error_code error) {
+  std::string message = error.message();
+  std::string& known = troubles_[path];
+  if (known != message) ++counts_.read_errors;
+  known = std::move(message);
+}
+
+}  // namespace picket

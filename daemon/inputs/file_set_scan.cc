@@ -1,0 +1,236 @@
+// FileSet: what the names say now.
+//
+// One scan compares the names with the files that are open. Order matters: first the files being
+// finished learn their present names (app.log.1 became app.log.2), so that a file that takes over a
+// name does not take over its checkpoint; then names that are gone give their files up; then each
+// existing name is looked at, which finds both new files and old ones under new names.
+//
+// Tested by tests/daemon/inputs/file_tail_*_test.cc.
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "daemon/inputs/file_names.h"
+#include "daemon/inputs/file_set.h"
+
+namespace picket {
+namespace {
+
+// True when the error says that the name does not lead to a regular file, rather than that it could
+// not be looked at.
+bool name_lost(std::error_code error) {
+  constexpr std::array kLost = {std::errc::no_such_file_or_directory, std::errc::not_a_directory,
+                                std::errc::is_a_directory, std::errc::too_many_symbolic_link_levels,
+                                std::errc::operation_not_supported};
+  return std::any_of(kLost.begin(), kLost.end(), [&](std::errc lost) { return error == lost; });
+}
+
+}  // namespace
+
+void FileSet::scan() {
+  names_.index.clear();
+  const std::set<std::string> paths = matching_paths();
+  if (!start_up_.done) recover();
+  follow_renames();
+  retire_missing(paths);
+  for (const std::string& path : paths) {
+    if (closed_) return;
+    look_at(path);
+  }
+  std::erase_if(troubles_, [&](const auto& entry) {
+    return !paths.contains(entry.first) && !names_.by_path.contains(entry.first);
+  });
+  names_.index.clear();
+  start_up_.done = true;
+}
+
+std::set<std::string> FileSet::folders() const {
+  std::set<std::string> folders;
+  for (const std::string& pattern : options_.patterns) {
+    const std::string folder = folder_of(pattern);
+    if (!has_wildcard(folder)) {
+      folders.insert(folder);
+    } else {
+      for (std::string& found : context_.disk.glob(folder)) folders.insert(std::move(found));
+    }
+  }
+  return folders;
+}
+
+std::set<std::string> FileSet::matching_paths() const {
+  std::set<std::string> paths;
+  for (const std::string& pattern : options_.patterns) {
+    for (std::string& path : context_.disk.glob(pattern)) {
+      if (!is_compressed_name(path)) paths.insert(std::move(path));
+    }
+  }
+  return paths;
+}
+
+bool FileSet::matches(const std::string& path) const {
+  return !is_compressed_name(path) &&
+         std::any_of(options_.patterns.begin(), options_.patterns.end(), [&](const auto& pattern) {
+           return ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;
+         });
+}
+
+void FileSet::follow_renames() {
+  for (const FileId id : finishing_) {
+    if (!files_.at(id)->state.path.empty()) settle_name(id);
+  }
+}
+
+void FileSet::settle_name(FileId id) {
+  FollowedFile& file = *files_.at(id);
+  const std::string before = std::exchange(file.state.path, "");
+  const std::string now = name_now(file, before);
+  if (now != before) make_way(now);
+  file.state.path = now;
+  if (now == before) return;
+  if (!now.empty()) sink_took(file.remember());
+  if (name_is_free(before)) sink_took(file.forget(before));
+}
+
+// The file that had this name, and has it no longer, moves its checkpoint away before another file
+// writes its own there: a crash in between must not forget it. In a chain (app.log.1 became
+// app.log.2, app.log became app.log.1) the end of the chain thus moves first.
+void FileSet::make_way(const std::string& name) {
+  if (name.empty()) return;
+  if (const auto followed = names_.by_path.find(name); followed != names_.by_path.end()) {
+    retire(followed->second);
+    return;
+  }
+  const auto holder = std::find_if(finishing_.begin(), finishing_.end(),
+                                   [&](FileId id) { return files_.at(id)->state.path == name; });
+  if (holder != finishing_.end()) settle_name(*holder);
+}
+
+void FileSet::retire_missing(const std::set<std::string>& paths) {
+  const auto followed = names_.by_path;
+  for (const auto& [path, id] : followed) {
+    // Retiring one file may have retired another one that made way for it.
+    if (paths.contains(path) || !names_.by_path.contains(path)) continue;
+    const auto info = context_.disk.stat(path, options_.symlinks);
+    if (info ? info->identity != files_.at(id)->identity() : name_lost(info.error())) {
+      retire(id);
+    } else if (!info) {
+      trouble(path, info.error());
+    }
+  }
+}
+
+void FileSet::look_at(const std::string& path) {
+  const auto known = names_.by_path.find(path);
+  const bool is_known = known != names_.by_path.end();
+  const auto info = context_.disk.stat(path, options_.symlinks);
+  if (!info) {
+    if (is_known && name_lost(info.error())) retire(known->second);
+    const bool passed_over =
+        info.error() == std::errc::no_such_file_or_directory ||
+        (info.error() == std::errc::is_a_directory &&
+         std::find(options_.patterns.begin(), options_.patterns.end(), path) ==
+             options_.patterns.end());  // a folder beside the files that a wildcard means
+    if (!passed_over) trouble(path, info.error());
+    return;
+  }
+  if (is_known && files_.at(known->second)->identity() == info->identity) {
+    if (!files_.at(known->second)->error()) troubles_.erase(path);
+    enqueue(known->second);
+    return;
+  }
+  if (is_known) retire(known->second);
+  const auto same = names_.by_identity.find(info->identity);
+  if (same == names_.by_identity.end()) {
+    open_new(path);
+  } else if (files_.at(same->second)->state.finishing) {
+    adopt(same->second, path);
+  }
+  // Else a second name of a file that is followed already.
+}
+
+void FileSet::open_new(const std::string& path) {
+  auto file = context_.disk.open(path, options_.symlinks);
+  const auto info = file ? (*file)->info() : std::unexpected(file.error());
+  if (!info) {
+    trouble(path, info.error());
+    // What it held before start-up stays unread also when it can only be opened later.
+    const auto named = context_.disk.stat(path, options_.symlinks);
+    if (!start_up_.done && !options_.from_beginning && named) start_up_.sizes[path] = named->size;
+    return;
+  }
+  troubles_.erase(path);
+  if (names_.by_identity.contains(info->identity)) return;  // renamed between the two looks
+  FollowState state;
+  state.path = state.origin = path;
+  const uint64_t offset = first_offset(path, **file, *info);
+  add(std::move(state), *std::move(file), *info, offset);
+}
+
+const FileSet::FolderIndex& FileSet::index_of(const std::string& folder) {
+  const auto [entry, added] = names_.index.try_emplace(folder);
+  if (!added) return entry->second;
+  const auto names = context_.disk.list(folder);
+  if (!names) return entry->second;
+  for (const std::string& name : *names) {
+    std::string path = path_in(folder, name);
+    const auto info = context_.disk.stat(path, Symlinks::Refuse);
+    if (info) entry->second.emplace(info->identity, std::move(path));
+  }
+  return entry->second;
+}
+
+// The present name of a file in the folder of `path`: `path` itself if it still is one, else any,
+// else nothing.
+std::string FileSet::name_now(const FollowedFile& file, const std::string& path) {
+  const auto info = context_.disk.stat(path, Symlinks::Refuse);
+  if (info && info->identity == file.identity()) return path;
+  const FolderIndex& index = index_of(folder_of(path));
+  const auto found = index.find(file.identity());
+  return found == index.end() ? "" : found->second;
+}
+
+void FileSet::retire(FileId id) {
+  FollowedFile& file = *files_.at(id);
+  ++counts_.rotations;
+  names_.by_path.erase(file.state.path);
+  finishing_.insert(id);
+  undrained_.insert(id);
+  file.state.finishing = true;
+  file.state.deadline = context_.clock.steady() + options_.grace;
+  file.state.origin = std::exchange(file.state.path, "");
+  const std::string now = name_now(file, file.state.origin);
+  make_way(now);
+  file.state.path = now;
+  // Pushed before the successor's first batch can claim the old name, so that no crash in between
+  // forgets how far this file was read.
+  if (!file.state.path.empty()) sink_took(file.remember());
+  enqueue(id);
+}
+
+void FileSet::adopt(FileId id, const std::string& path) {
+  FollowedFile& file = *files_.at(id);
+  const std::string before = std::exchange(file.state.path, path);
+  file.state.finishing = false;
+  finishing_.erase(id);
+  names_.by_path[path] = id;
+  sink_took(file.remember());
+  for (const std::string& old : {before, file.state.origin}) {
+    if (old != path && name_is_free(old)) sink_took(file.forget(old));
+  }
+  enqueue(id);
+}
+
+// Whether no file stands at `path`, so that a checkpoint under it means nothing any more.
+bool FileSet::name_is_free(const std::string& path) const {
+  if (path.empty() || names_.by_path.contains(path)) return false;
+  const bool taken = std::any_of(finishing_.begin(), finishing_.end(),
+                                 [&](FileId id) { return files_.at(id)->state.path == path; });
+  if (taken) return false;
+  const auto info = context_.disk.stat(path, options_.symlinks);
+  return !info && info.error() == std::errc::no_such_file_or_directory;
+}
+
+}  // namespace picket

@@ -1,0 +1,95 @@
+// Input: where lines come from. One file per kind, one line each in input_table.cc.
+//
+// An input turns bytes into LineBatches and pushes them into the BatchSink. It owns no thread: all
+// inputs run as coroutines on one single-threaded io_context. push() may block that thread: that is
+// the backpressure, and it hits every input alike because they share the pipeline.
+//
+// Contract
+//  1. Every byte of a stream is in exactly one batch, in order. A batch of kind Lines holds whole
+//     lines only. A line that is not finished yet is held back; at the end of a stream that is
+//     known to be finished it is pushed without its '\n'.
+//  2. The checkpoint in a batch says where to resume once that batch is committed, not before.
+//  3. A line longer than max_line becomes one OversizeLine batch (its first 64 KiB and its length);
+//     the lines around it are unharmed.
+//  4. Nothing is logged per line. Counters are plain fields of InputStats, copied out by stats().
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/node.h"
+#include "config/result.h"
+#include "daemon/clock.h"
+#include "daemon/disk.h"
+#include "rules/batch.h"
+#include "rules/types.h"
+
+namespace picket {
+
+// What the pipeline needs to know of a stream before its first batch.
+struct StreamInfo {
+  SourceId source = 0;
+  std::string file = {};  // path or a name such as "-"; shown in dead letters and results
+};
+
+class BatchSink {
+ public:
+  virtual ~BatchSink() = default;
+  // Announces a stream; its batches may follow. Ends with a batch of kind EndOfStream.
+  virtual StreamId open_stream(StreamInfo info) = 0;
+  // Blocks while the pipeline is full. False once the pipeline is closing: stop reading.
+  virtual bool push(LineBatch batch) = 0;
+};
+
+struct InputStats {
+  uint64_t bytes_read = 0;
+  uint64_t files_open = 0;
+  uint64_t lag_bytes_total = 0;  // written but not yet read, over all files of the input
+  uint64_t lag_bytes_max = 0;    // the same, of the file furthest behind
+  uint64_t rotations = 0;
+  uint64_t truncations = 0;
+  uint64_t read_errors = 0;
+  std::string last_error = {};  // empty while all is well
+};
+
+// What every input is given. References outlive the input.
+struct InputContext {
+  boost::asio::any_io_executor executor;
+  BatchSink& sink;
+  Disk& disk;
+  const Clock& clock;
+  SourceId source = 0;
+  std::string name = {};
+  uint64_t batch_bytes = 1 << 20;
+  uint64_t max_line = 16 << 20;
+  std::map<std::string, std::string> checkpoints = {};  // key -> value as committed
+};
+
+class Input {
+ public:
+  virtual ~Input() = default;
+  // Runs until the data ends or the coroutine is cancelled. Reports world failures through stats()
+  // and retries; never throws.
+  virtual boost::asio::awaitable<void> run() = 0;
+  // Called on the input thread only.
+  virtual InputStats stats() const = 0;
+};
+
+// Builds an input of one kind from its config node ("type" already looked at). `keys` common to all
+// inputs (name, type, schema, lateness, max_line) are known to it.
+using MakeInput = Result<std::unique_ptr<Input>> (*)(const Node& node, InputContext context);
+
+struct InputKind {
+  std::string_view type;
+  MakeInput make;
+};
+
+// All kinds, in input_table.cc.
+const std::vector<InputKind>& input_kinds();
+
+}  // namespace picket

@@ -1,0 +1,17 @@
+// The kinds of inputs. A new one is a file beside this one and a line in each list below.
+#include "daemon/inputs/input.h"
+
+namespace picket {
+
+Result<std::unique_ptr<Input>> make_file_input(const Node& node, InputContext context);
+Result<std::unique_ptr<Input>> make_stdin_input(const Node& node, InputContext context);
+
+const std::vector<InputKind>& input_kinds() {
+  static const std::vector<InputKind> kKinds = {
+      {"file", make_file_input},
+      {"stdin", make_stdin_input},
+  };
+  return kKinds;
+}
+
+}  // namespace picket

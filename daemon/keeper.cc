@@ -1,0 +1,171 @@
+#include "daemon/keeper.h"
+
+#include <fmt/format.h>
+
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "rules/engine.h"
+
+namespace picket {
+namespace {
+
+constexpr size_t kResolvedKept = 200;
+constexpr Duration kPublishEvery{200};
+constexpr Duration kStatusEvery{5000};
+constexpr std::string_view kMetaKey = "engine";
+
+}  // namespace
+
+std::string checkpoint_key(std::string_view source, std::string_view key) {
+  return fmt::format("{}\n{}", source, key);
+}
+
+bool split_checkpoint_key(std::string_view stored, std::string& source, std::string& key) {
+  size_t split = stored.find('\n');
+  if (split == stored.npos) return false;
+  source.assign(stored.substr(0, split));
+  key.assign(stored.substr(split + 1));
+  return true;
+}
+
+Keeper::Keeper(KeeperOptions options, KeeperParts parts)
+    : options_(std::move(options)),
+      parts_(parts),
+      started_(parts.clock.now()),
+      inputs_(options_.source_names.size()) {
+  checkpoints_.notice = parts_.store.notice();
+}
+
+void Keeper::input_stats(size_t source, InputStats stats) {
+  MutexLock lock(mutex_);
+  inputs_[source] = std::move(stats);
+}
+
+void Keeper::set_ready(bool ready, std::string reason) {
+  MutexLock lock(mutex_);
+  health_.ready = ready;
+  health_.not_ready_reason = std::move(reason);
+}
+
+void Keeper::on_batch(const StreamInfo& stream, const HitBatch& batch, uint64_t first_line) {
+  (void)first_line;  // dead letters are found again by their offset
+  const std::string& source = options_.source_names[stream.source];
+  for (const DeadLetter& dead : batch.dead) {
+    parts_.dead_letters.write({.time = batch.source.arrival,
+                               .source = source,
+                               .file = stream.file,
+                               .offset = batch.source.offset + dead.first,
+                               .reason = dead.reason,
+                               .line = batch.source.bytes.view().substr(dead.first, dead.size)});
+  }
+  const Checkpoint& checkpoint = batch.source.checkpoint;
+  if (checkpoint.key.empty()) return;
+  StateKey key{StateKind::Checkpoint, checkpoint_key(source, checkpoint.key)};
+  changes_[key] = {key.first, key.second, checkpoint.value, checkpoint.value.empty()};
+}
+
+void Keeper::on_alerts(std::vector<AlertEvent> alerts) {
+  for (const AlertEvent& event : alerts) {
+    if (event.change != AlertChange::Resolved) continue;
+    resolved_.push_back(event.alert);
+    if (resolved_.size() > kResolvedKept) resolved_.pop_front();
+  }
+  for (auto& delivery : parts_.deliveries) delivery->push(alerts);
+}
+
+void Keeper::on_tick(Engine& engine, Timestamp now) {
+  notify_watchdog();
+  parts_.dead_letters.flush();
+  if (now - last_.commit >= options_.commit_interval || now < last_.commit) commit(engine, now);
+  if (now - last_.publish < kPublishEvery && now >= last_.publish) return;
+  last_.publish = now;
+  publish(engine, now);
+  if (now - last_.status < kStatusEvery && now >= last_.status) return;
+  last_.status = now;
+  uint64_t lines = 0;
+  uint64_t refusals = 0;
+  for (const SourceStats& source : engine.stats().sources) {
+    lines += source.decode.lines;
+    refusals += source.decode.refusals;
+  }
+  notify_status(fmt::format("{} lines, {} refusals, {} alerts firing", lines, refusals,
+                            engine.active_alerts().size()));
+}
+
+void Keeper::collect(Engine& engine) {
+  EngineChanges changes = engine.take_changes();
+  auto add = [this](StateKind kind, EngineChanges::Row row) {
+    StateKey key{kind, row.key};
+    changes_[key] = {kind, std::move(row.key), std::move(row.value), row.erase};
+  };
+  for (auto& row : changes.groups) add(StateKind::Group, std::move(row));
+  for (auto& row : changes.alerts) add(StateKind::Alert, std::move(row));
+  if (changes.meta == last_meta_) return;
+  last_meta_ = changes.meta;
+  add(StateKind::Meta, {std::string(kMetaKey), std::move(changes.meta), false});
+}
+
+bool Keeper::commit(Engine& engine, Timestamp now) {
+  last_.commit = now;
+  collect(engine);
+  if (changes_.empty()) return true;
+  std::vector<StateChange> rows;
+  rows.reserve(changes_.size());
+  for (const auto& [key, change] : changes_) rows.push_back(change);
+  ++checkpoints_.writes;
+  std::error_code error = parts_.store.commit(rows);
+  MutexLock lock(mutex_);
+  if (error) {
+    ++checkpoints_.failures;
+    if (checkpoints_.last_error.empty()) {
+      log_error("the state file cannot be written: {}; trying on", error.message());
+    }
+    checkpoints_.last_error = error.message();
+    health_.healthy = false;
+    health_.unhealthy_reason = "the state file cannot be written: " + error.message();
+    return false;
+  }
+  if (!checkpoints_.last_error.empty()) log_info("the state file can be written again");
+  checkpoints_.last_error.clear();
+  checkpoints_.last_commit = now;
+  health_.healthy = true;
+  health_.unhealthy_reason.clear();
+  changes_.clear();
+  return true;
+}
+
+std::vector<SourceSnapshot> Keeper::source_snapshots() {
+  std::vector<SourceSnapshot> sources;
+  MutexLock lock(mutex_);
+  for (size_t i = 0; i < options_.source_names.size(); ++i) {
+    sources.push_back(
+        {.name = options_.source_names[i], .type = options_.source_types[i], .input = inputs_[i]});
+  }
+  return sources;
+}
+
+void Keeper::publish(Engine& engine, Timestamp now) {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->engine = engine.stats();
+  snapshot->alerts = engine.active_alerts();
+  snapshot->alerts.insert(snapshot->alerts.end(), resolved_.begin(), resolved_.end());
+  snapshot->sources = source_snapshots();
+  for (auto& delivery : parts_.deliveries) snapshot->outputs.push_back(delivery->stats());
+  snapshot->dead_letter_file = {parts_.dead_letters.written(), parts_.dead_letters.bytes(),
+                                parts_.dead_letters.dropped()};
+  snapshot->checkpoints = checkpoints_;
+  PipelineLoad load = pipeline_->load();
+  snapshot->pipeline = {load.queue_length, load.queue_capacity, load.queue_bytes,
+                        load.batches_in_flight, options_.workers};
+  snapshot->reload.last_success = started_;
+  snapshot->build = options_.build;
+  snapshot->started = started_;
+  snapshot->published = now;
+  {
+    MutexLock lock(mutex_);
+    snapshot->health = health_;
+  }
+  parts_.published.publish(std::move(snapshot));
+}
+
+}  // namespace picket

@@ -1,0 +1,96 @@
+// Keeper: the engine thread's side of the daemon: what happens with each batch, alert and tick.
+//
+// It writes dead letters, hands alerts to the outputs, commits checkpoints and engine state
+// together in one transaction, publishes a Snapshot for the HTTP side, and kicks the service
+// manager's watchdog: that kick comes from here because a living timer says nothing about a stuck
+// pipeline.
+//
+// Invariant: a checkpoint is committed only together with the engine state that includes everything
+// before it.
+//
+// Thread rule: PipelineClient calls come on the engine thread; input_stats() from the input thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/dead_letter.h"
+#include "daemon/mutex.h"
+#include "daemon/outputs/delivery.h"
+#include "daemon/pipeline.h"
+#include "daemon/published.h"
+#include "daemon/store.h"
+
+namespace picket {
+
+struct KeeperOptions {
+  std::vector<std::string> source_names = {};
+  std::vector<std::string> source_types = {};
+  uint32_t workers = 1;
+  Duration commit_interval{1000};
+  BuildInfo build = {};
+};
+
+// What the keeper works with. REQUIRES: all of it outlives the keeper.
+struct KeeperParts {
+  Store& store;
+  DeadLetterFile& dead_letters;
+  std::vector<std::unique_ptr<Delivery>>& deliveries;
+  PublishedState& published;
+  const Clock& clock;
+};
+
+class Keeper final : public PipelineClient {
+ public:
+  Keeper(KeeperOptions options, KeeperParts parts);
+
+  // The pipeline whose load is published; set before it starts.
+  void watch(Pipeline& pipeline) { pipeline_ = &pipeline; }
+  // Any thread: the newest statistics of one input.
+  void input_stats(size_t source, InputStats stats);
+  // Any thread: whether start-up is complete.
+  void set_ready(bool ready, std::string reason);
+
+  void on_batch(const StreamInfo& stream, const HitBatch& batch, uint64_t first_line) override;
+  void on_alerts(std::vector<AlertEvent> alerts) override;
+  void on_tick(Engine& engine, Timestamp now) override;
+
+  // Commits now. False when it failed; the changes are kept for the next try.
+  bool commit(Engine& engine, Timestamp now);
+
+ private:
+  using StateKey = std::pair<StateKind, std::string>;
+
+  void collect(Engine& engine);
+  void publish(Engine& engine, Timestamp now);
+  std::vector<SourceSnapshot> source_snapshots();
+
+  const KeeperOptions options_;
+  const KeeperParts parts_;
+  Pipeline* pipeline_ = nullptr;
+  std::map<StateKey, StateChange> changes_;  // not committed yet
+  std::string last_meta_;
+  std::deque<Alert> resolved_;  // recently, newest last
+  CheckpointStats checkpoints_;
+  // When each was done last.
+  struct {
+    Timestamp commit{};
+    Timestamp publish{};
+    Timestamp status{};
+  } last_;
+  const Timestamp started_;
+  Mutex mutex_;
+  std::vector<InputStats> inputs_ PICKET_THREAD(guarded_by(mutex_));
+  HealthState health_ PICKET_THREAD(guarded_by(mutex_));
+};
+
+// The key under which a checkpoint of an input is stored, and back.
+std::string checkpoint_key(std::string_view source, std::string_view key);
+// False when `stored` is no such key.
+bool split_checkpoint_key(std::string_view stored, std::string& source, std::string& key);
+
+}  // namespace picket

@@ -1,0 +1,364 @@
+// One function per subject; rows that differ only in name and field are tables.
+// Tested by tests/daemon/metrics_test.cc.
+#include "daemon/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
+
+#include "daemon/outputs/label_text.h"
+
+namespace picket {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Families = std::vector<MetricFamily>;
+using LabelNames = std::vector<const char*>;
+
+constexpr MetricType kCounter = MetricType::Counter;
+constexpr MetricType kGauge = MetricType::Gauge;
+constexpr size_t kMetricLabelBytesMax = 200;
+constexpr std::array<Level, 5> kLevels = {Level::Informational, Level::Low, Level::Medium,
+                                          Level::High, Level::Critical};
+
+double seconds(Timestamp time) { return static_cast<double>(to_ms(time)) / 1000.0; }
+double real(uint64_t value) { return static_cast<double>(value); }
+
+struct Described {
+  const char* name;
+  const char* help;
+  MetricType type;
+};
+
+// Collects the samples of one family. Values whose labels are equal after cleaning are added up: a
+// second sample with the same labels would make the whole scrape fail.
+class FamilyBuilder {
+ public:
+  FamilyBuilder(Described described, LabelNames names)
+      : described_(described), names_(std::move(names)) {}
+
+  void add(const std::vector<std::string_view>& values, double value) {
+    std::vector<std::string> key;
+    key.reserve(values.size());
+    for (const std::string_view text : values) {
+      key.push_back(clean_label_value(text, kMetricLabelBytesMax));
+    }
+    samples_[std::move(key)] += value;
+  }
+
+  void finish(Families& out) {
+    MetricFamily family{described_.name, described_.help, described_.type, {}};
+    family.metric.reserve(samples_.size());
+    for (const auto& [key, value] : samples_) {
+      ClientMetric metric;
+      for (size_t i = 0; i < names_.size(); ++i) metric.label.push_back({names_[i], key[i]});
+      (described_.type == kCounter ? metric.counter.value : metric.gauge.value) = value;
+      family.metric.push_back(std::move(metric));
+    }
+    out.push_back(std::move(family));
+  }
+
+ private:
+  Described described_;
+  LabelNames names_;
+  std::map<std::vector<std::string>, double> samples_;
+};
+
+void add_single(Families& out, Described described, double value) {
+  FamilyBuilder family(described, {});
+  family.add({}, value);
+  family.finish(out);
+}
+
+// A family with one value per item of a list, labelled by the item's name.
+template <class T>
+struct Row {
+  Described described;
+  double (*value)(const T&);
+};
+
+template <class T, size_t N>
+void add_rows(Families& out, const Row<T> (&rows)[N], const std::vector<T>& items,
+              const char* label) {
+  for (const Row<T>& row : rows) {
+    FamilyBuilder family(row.described, {label});
+    for (const T& item : items) family.add({item.name}, row.value(item));
+    family.finish(out);
+  }
+}
+
+void add_process(Families& out, const Snapshot& s) {
+  FamilyBuilder build({"picket_build_info", "What is running; always 1.", kGauge},
+                      {"version", "commit", "simd"});
+  build.add({s.build.version, s.build.commit, s.build.simd}, 1);
+  build.finish(out);
+  add_single(out, {"picket_start_timestamp_seconds", "When the process started.", kGauge},
+             seconds(s.started));
+  add_single(
+      out,
+      {"picket_heartbeat_timestamp_seconds", "When the pipeline last reported its state.", kGauge},
+      seconds(s.published));
+  add_single(out, {"picket_healthy", "1 while nothing needs attention.", kGauge},
+             s.health.healthy ? 1 : 0);
+  add_single(out, {"picket_ready", "1 once the inputs are being read.", kGauge},
+             s.health.ready ? 1 : 0);
+  add_single(out,
+             {"picket_config_last_reload_successful", "1 if the newest configuration was accepted.",
+              kGauge},
+             s.reload.last_successful ? 1 : 0);
+  add_single(out,
+             {"picket_config_last_reload_success_timestamp_seconds",
+              "When a configuration was last accepted.", kGauge},
+             seconds(s.reload.last_success));
+  add_single(out, {"picket_config_reloads_total", "Reloads attempted.", kCounter},
+             real(s.reload.attempts));
+  add_single(out,
+             {"picket_config_reload_failures_total",
+              "Reloads refused; the old configuration went on.", kCounter},
+             real(s.reload.failures));
+}
+
+const SourceSnapshot* find_source(const Snapshot& s, const std::string& name) {
+  for (const SourceSnapshot& source : s.sources) {
+    if (source.name == name) return &source;
+  }
+  return nullptr;
+}
+
+// read = processed + dead letters + dropped + in flight, for every source at every scrape: the four
+// parts are published together and their sum is computed here.
+void add_ledger(Families& out, const Snapshot& s) {
+  FamilyBuilder read({"picket_lines_read_total", "Lines taken from inputs.", kCounter}, {"source"});
+  FamilyBuilder processed(
+      {"picket_lines_processed_total", "Lines decoded in full, blank lines included.", kCounter},
+      {"source"});
+  FamilyBuilder dead(
+      {"picket_dead_letter_total", "Lines that could not become an event.", kCounter},
+      {"source", "reason"});
+  FamilyBuilder dropped({"picket_lines_dropped_total", "Lines not looked at.", kCounter},
+                        {"source", "reason"});
+  FamilyBuilder flight({"picket_lines_in_flight", "Lines read and not yet counted.", kGauge},
+                       {"source"});
+  const auto add_source = [&](std::string_view name, const DecodeStats& decode,
+                              const SourceSnapshot* source) {
+    uint64_t total = decode.lines;
+    for (size_t i = 1; i < kDecodeErrors; ++i) {
+      dead.add({name, to_text(static_cast<DecodeError>(i))}, real(decode.dead[i]));
+    }
+    for (size_t i = 0; i < kLineDrops; ++i) {
+      const uint64_t count = source ? source->lines_dropped[i] : 0;
+      dropped.add({name, kLineDropNames[i]}, real(count));
+      total += count;
+    }
+    const uint64_t waiting = source ? source->lines_in_flight : 0;
+    flight.add({name}, real(waiting));
+    processed.add({name}, real(decode.lines - decode.dead_letters()));
+    read.add({name}, real(total + waiting));
+  };
+  for (const SourceStats& stats : s.engine.sources) {
+    add_source(stats.name, stats.decode, find_source(s, stats.name));
+  }
+  for (const SourceSnapshot& source : s.sources) {
+    const bool counted = std::ranges::any_of(
+        s.engine.sources, [&](const SourceStats& stats) { return stats.name == source.name; });
+    if (!counted) add_source(source.name, {}, &source);
+  }
+  for (FamilyBuilder* family : {&read, &processed, &dead, &dropped, &flight}) family->finish(out);
+}
+
+constexpr Row<SourceStats> kSourceRows[] = {
+    {{"picket_decoded_bytes_total", "Bytes of the lines counted.", kCounter},
+     [](const SourceStats& s) { return real(s.decode.bytes); }},
+    {{"picket_events_total", "Events found in lines.", kCounter},
+     [](const SourceStats& s) { return real(s.decode.events); }},
+    {{"picket_lines_classified_total", "Events judged to be refusals.", kCounter},
+     [](const SourceStats& s) { return real(s.decode.refusals); }},
+    {{"picket_duplicate_keys_total", "Events in which a key that was read occurs twice.", kCounter},
+     [](const SourceStats& s) { return real(s.decode.duplicate_keys); }},
+    {{"picket_missing_time_total", "Events without a usable time; arrival time was taken.",
+      kCounter},
+     [](const SourceStats& s) { return real(s.decode.missing_time); }},
+    {{"picket_future_time_total", "Events too far in the future; their time was clamped.",
+      kCounter},
+     [](const SourceStats& s) { return real(s.decode.future_time); }},
+    {{"picket_late_events_total", "Events that came later than the source's lateness.", kCounter},
+     [](const SourceStats& s) { return real(s.late_events); }},
+    {{"picket_newest_event_timestamp_seconds", "Time of the newest event seen.", kGauge},
+     [](const SourceStats& s) { return seconds(s.newest_event); }},
+};
+
+constexpr Row<SourceSnapshot> kInputRows[] = {
+    {{"picket_input_read_bytes_total", "Bytes read by the input.", kCounter},
+     [](const SourceSnapshot& s) { return real(s.input.bytes_read); }},
+    {{"picket_input_files_open", "Files being followed.", kGauge},
+     [](const SourceSnapshot& s) { return real(s.input.files_open); }},
+    {{"picket_file_lag_bytes", "Bytes written but not yet read, over all files.", kGauge},
+     [](const SourceSnapshot& s) { return real(s.input.lag_bytes_total); }},
+    {{"picket_file_lag_max_bytes", "The same, of the file furthest behind.", kGauge},
+     [](const SourceSnapshot& s) { return real(s.input.lag_bytes_max); }},
+    {{"picket_file_rotations_total", "Files replaced by a new one.", kCounter},
+     [](const SourceSnapshot& s) { return real(s.input.rotations); }},
+    {{"picket_file_truncations_total", "Files that became shorter.", kCounter},
+     [](const SourceSnapshot& s) { return real(s.input.truncations); }},
+    {{"picket_input_read_errors_total", "Failed reads.", kCounter},
+     [](const SourceSnapshot& s) { return real(s.input.read_errors); }},
+};
+
+void add_pipeline(Families& out, const Snapshot& s) {
+  const std::pair<Described, uint64_t> rows[] = {
+      {{"picket_queue_length", "Batches waiting to be decoded.", kGauge}, s.pipeline.queue_length},
+      {{"picket_queue_capacity", "Batches that may wait.", kGauge}, s.pipeline.queue_capacity},
+      {{"picket_queue_bytes", "Bytes of the batches waiting.", kGauge}, s.pipeline.queue_bytes},
+      {{"picket_batches_in_flight", "Batches being decoded or judged.", kGauge},
+       s.pipeline.batches_in_flight},
+      {{"picket_workers", "Decode threads.", kGauge}, s.pipeline.workers},
+      {{"picket_hits_pending", "Matches held back until their time has come.", kGauge},
+       s.engine.hits_pending},
+      {{"picket_window_keys", "Actors and other groups being watched.", kGauge},
+       s.engine.groups.groups},
+      {{"picket_window_bytes", "Memory used by groups.", kGauge}, s.engine.groups.bytes},
+      {{"picket_window_limit_bytes", "Memory that groups may use.", kGauge},
+       s.engine.groups.bytes_max},
+      {{"picket_window_evictions_total", "Groups forgotten to make room.", kCounter},
+       s.engine.groups.evictions},
+      {{"picket_window_refused_total", "Newcomers turned away because memory was full.", kCounter},
+       s.engine.groups.refused},
+      {{"picket_checkpoint_writes_total", "Commits of state attempted.", kCounter},
+       s.checkpoints.writes},
+      {{"picket_checkpoint_failures_total", "Commits of state that failed.", kCounter},
+       s.checkpoints.failures},
+      {{"picket_dead_letter_file_written_total", "Records written to the dead letter file.",
+        kCounter},
+       s.dead_letter_file.written},
+      {{"picket_dead_letter_file_written_bytes_total", "Bytes written to the dead letter file.",
+        kCounter},
+       s.dead_letter_file.bytes},
+      {{"picket_dead_letter_file_dropped_total", "Records that the dead letter file did not take.",
+        kCounter},
+       s.dead_letter_file.dropped},
+  };
+  for (const auto& [described, value] : rows) add_single(out, described, real(value));
+  add_single(out,
+             {"picket_checkpoint_last_success_timestamp_seconds", "When state was last committed.",
+              kGauge},
+             seconds(s.checkpoints.last_commit));
+  add_single(out, {"picket_store_notice", "1 if opening the state file needed attention.", kGauge},
+             s.checkpoints.notice.empty() ? 0 : 1);
+  add_single(
+      out, {"picket_watermark_timestamp_seconds", "Event time up to which all is decided.", kGauge},
+      seconds(s.engine.watermark));
+}
+
+void add_refusals(Families& out, const EngineStats& engine) {
+  FamilyBuilder refusals({"picket_refusals_total", "Refused requests by code and cause.", kCounter},
+                         {"source", "code", "cause"});
+  for (const auto& [key, count] : engine.refusals) {
+    refusals.add({key.source, key.code, key.cause}, real(count));
+  }
+  refusals.finish(out);
+  add_single(out,
+             {"picket_series_overflow_total",
+              "Refusals counted under code \"other\" because the table was full.", kCounter},
+             real(engine.refusal_series_overflow));
+}
+
+void add_rules(Families& out, const EngineStats& engine) {
+  FamilyBuilder matches({"picket_rule_matches_total", "Events that matched or counted.", kCounter},
+                        {"rule"});
+  FamilyBuilder missing({"picket_rule_group_missing_total",
+                         "Matching events without the field to group by.", kCounter},
+                        {"rule"});
+  FamilyBuilder alerts({"picket_rule_alerts_total", "Alerts opened.", kCounter}, {"rule"});
+  size_t index = 0;
+  for (const RuleStats& rule : engine.rules) {
+    const std::string_view label = index++ < kRuleSeriesMax ? std::string_view(rule.id) : "other";
+    matches.add({label}, real(rule.matches));
+    missing.add({label}, real(rule.group_missing));
+    alerts.add({label}, real(rule.alerts));
+  }
+  for (FamilyBuilder* family : {&matches, &missing, &alerts}) family->finish(out);
+  add_single(out, {"picket_rules", "Rules loaded.", kGauge}, real(engine.rules.size()));
+}
+
+void add_incidents(Families& out, const EngineStats& engine) {
+  FamilyBuilder active({"picket_incidents_active", "Alerts firing now.", kGauge}, {"severity"});
+  FamilyBuilder opened({"picket_incidents_opened_total", "Alerts opened.", kCounter}, {"severity"});
+  FamilyBuilder closed({"picket_incidents_closed_total", "Alerts resolved.", kCounter},
+                       {"severity"});
+  for (const Level level : kLevels) {
+    const auto i = static_cast<size_t>(level);
+    active.add({to_text(level)}, real(engine.alerts_active[i]));
+    opened.add({to_text(level)}, real(engine.alerts_opened[i]));
+    closed.add({to_text(level)}, real(engine.alerts_closed[i]));
+  }
+  for (FamilyBuilder* family : {&active, &opened, &closed}) family->finish(out);
+}
+
+constexpr Row<OutputStats> kOutputRows[] = {
+    {{"picket_notifications_sent_total", "Alert messages that arrived.", kCounter},
+     [](const OutputStats& o) { return real(o.sent); }},
+    {{"picket_notifications_errors_total", "Alert messages that did not arrive.", kCounter},
+     [](const OutputStats& o) { return real(o.errors); }},
+    {{"picket_notifications_dropped_total", "Alert messages dropped because the queue was full.",
+      kCounter},
+     [](const OutputStats& o) { return real(o.dropped); }},
+    {{"picket_notifications_queue_length", "Alert messages waiting.", kGauge},
+     [](const OutputStats& o) { return real(o.queue_length); }},
+    {{"picket_notifications_queue_capacity", "Alert messages that may wait.", kGauge},
+     [](const OutputStats& o) { return real(o.queue_capacity); }},
+};
+
+void add_latency(Families& out, const Snapshot& s) {
+  MetricFamily family{"picket_notification_latency_seconds",
+                      "Time from the engine's decision to the receiver's answer.",
+                      MetricType::Histogram,
+                      {}};
+  std::vector<std::string> seen;
+  for (const OutputStats& output : s.outputs) {
+    std::string name = clean_label_value(output.name, kMetricLabelBytesMax);
+    if (std::ranges::find(seen, name) != seen.end()) continue;
+    ClientMetric metric;
+    metric.label.push_back({"receiver", name});
+    metric.histogram.sample_count = output.latency_count;
+    metric.histogram.sample_sum = output.latency_sum;
+    for (const auto& [bound, count] : output.latency_buckets) {
+      metric.histogram.bucket.push_back({count, bound});
+    }
+    family.metric.push_back(std::move(metric));
+    seen.push_back(std::move(name));
+  }
+  out.push_back(std::move(family));
+}
+
+}  // namespace
+
+std::vector<MetricFamily> collect_metrics(const Snapshot& snapshot) {
+  Families out;
+  add_process(out, snapshot);
+  add_ledger(out, snapshot);
+  add_rows(out, kSourceRows, snapshot.engine.sources, "source");
+  add_rows(out, kInputRows, snapshot.sources, "source");
+  add_pipeline(out, snapshot);
+  add_refusals(out, snapshot.engine);
+  add_rules(out, snapshot.engine);
+  add_incidents(out, snapshot.engine);
+  add_rows(out, kOutputRows, snapshot.outputs, "receiver");
+  add_latency(out, snapshot);
+  return out;
+}
+
+std::vector<MetricFamily> MetricsCollector::Collect() const {
+  return collect_metrics(*state_.latest());
+}
+
+std::string metrics_text(const Snapshot& snapshot) {
+  return prometheus::TextSerializer().Serialize(collect_metrics(snapshot));
+}
+
+}  // namespace picket

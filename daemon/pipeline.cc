@@ -1,0 +1,166 @@
+#include "daemon/pipeline.h"
+
+#include <cstdlib>
+#include <exception>
+
+#include "daemon/log.h"
+#include "rules/engine.h"
+#include "rules/processor.h"
+
+namespace picket {
+namespace {
+
+std::vector<std::string> names_of(const std::vector<SourceOptions>& sources) {
+  std::vector<std::string> names;
+  for (const SourceOptions& source : sources) names.push_back(source.name);
+  return names;
+}
+
+// Runs a thread's whole work. We never throw; what a library throws here (memory ran out) cannot be
+// recovered from in the middle of a batch, and the state file is consistent, so the process ends.
+template <class Work>
+void guarded(const char* what, const Work& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    log_error("{} thread failed: {}", what, error.what());
+    std::abort();
+  }
+}
+
+}  // namespace
+
+Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, std::vector<SourceOptions> sources,
+                   PipelineOptions options, const Clock& clock, PipelineClient& client)
+    : rules_(std::move(rules)),
+      sources_(std::move(sources)),
+      options_(std::move(options)),
+      clock_(clock),
+      client_(client),
+      engine_(std::make_unique<Engine>(rules_, names_of(sources_), options_.engine)),
+      queue_({.items_max = 256, .weight_max = options_.queue_bytes}),
+      results_(options_.workers * uint64_t{2} + 2) {}
+
+Pipeline::~Pipeline() { finish(); }
+
+size_t Pipeline::restore(const EngineChanges& saved) { return engine_->restore(saved); }
+
+std::vector<Alert> Pipeline::active_alerts() { return engine_->active_alerts(); }
+
+void Pipeline::start() {
+  for (uint32_t i = 0; i < options_.workers; ++i) {
+    workers_.emplace_back([this] { guarded("decode", [this] { work(); }); });
+  }
+  engine_thread_ = std::thread([this] { guarded("engine", [this] { run_engine(); }); });
+}
+
+void Pipeline::finish() {
+  close_input();
+  for (std::thread& worker : workers_) {
+    if (worker.joinable()) worker.join();
+  }
+  results_.close();
+  if (engine_thread_.joinable()) engine_thread_.join();
+}
+
+StreamId Pipeline::open_stream(StreamInfo info) {
+  MutexLock lock(streams_mutex_);
+  streams_.push_back({std::move(info), 0});
+  return static_cast<StreamId>(streams_.size() - 1);
+}
+
+bool Pipeline::push(LineBatch batch) {
+  MutexLock lock(push_mutex_);
+  batch.sequence = pushed_;
+  uint64_t weight = batch.bytes.capacity();
+  if (!queue_.push(std::move(batch), weight)) return false;
+  ++pushed_;
+  return true;
+}
+
+BatchContext Pipeline::context_of(const LineBatch& batch) {
+  SourceId source = 0;
+  {
+    MutexLock lock(streams_mutex_);
+    source = streams_[batch.stream].info.source;
+  }
+  BatchContext context;
+  context.fixed_schema = sources_[source].fixed_schema;
+  if (options_.max_future_skew > Duration(0)) {
+    context.future_limit = clock_.now() + options_.max_future_skew;
+  }
+  return context;
+}
+
+void Pipeline::work() {
+  Processor processor(rules_);
+  while (std::optional<LineBatch> batch = queue_.pop()) {
+    BatchContext context = context_of(*batch);
+    HitBatch result = results_.blank();
+    processor.process(*std::move(batch), context, result);
+    // Dead letters point into the bytes; without any, the memory is free now.
+    if (result.dead.empty()) result.source.bytes = {};
+    results_.put(std::move(result));
+  }
+}
+
+void Pipeline::run_engine() {
+  std::vector<AlertEvent> alerts;
+  auto next_tick = clock_.steady() + kTick;
+  while (!results_.drained()) {
+    std::optional<HitBatch> batch = results_.take(kTick);
+    if (batch) {
+      take(*std::move(batch));
+    } else if (options_.engine.live) {
+      engine_->advance(clock_.now(), alerts);
+      hand_over(alerts);
+    }
+    if (clock_.steady() < next_tick) continue;
+    next_tick = clock_.steady() + kTick;
+    client_.on_tick(*engine_, clock_.now());
+  }
+  if (!options_.engine.live) {
+    engine_->finish(alerts);
+    hand_over(alerts);
+  }
+  client_.on_tick(*engine_, clock_.now());
+}
+
+void Pipeline::take(HitBatch batch) {
+  StreamInfo info;
+  uint64_t first_line = 0;
+  {
+    MutexLock lock(streams_mutex_);
+    for (size_t id = engine_->streams(); id < streams_.size(); ++id) {
+      SourceId source = streams_[id].info.source;
+      std::optional<Duration> lateness = sources_[source].lateness;
+      int schema = sources_[source].fixed_schema;
+      if (!lateness && schema >= 0) {
+        lateness = rules_->plans().schemas[static_cast<size_t>(schema)].lateness;
+      }
+      engine_->add_stream(source, lateness);
+    }
+    StreamEntry& stream = streams_[batch.source.stream];
+    info = stream.info;
+    first_line = stream.lines;
+    stream.lines += batch.stats.lines;
+  }
+  std::vector<AlertEvent> alerts;
+  engine_->process(batch, clock_.now(), alerts);
+  client_.on_batch(info, batch, first_line);
+  hand_over(alerts);
+  results_.recycle(std::move(batch));
+}
+
+void Pipeline::hand_over(std::vector<AlertEvent>& alerts) {
+  if (alerts.empty()) return;
+  client_.on_alerts(std::move(alerts));
+  alerts.clear();
+}
+
+PipelineLoad Pipeline::load() {
+  uint64_t waiting = queue_.size();
+  return {waiting, queue_.capacity(), queue_.weight(), waiting + results_.size()};
+}
+
+}  // namespace picket

@@ -1,0 +1,120 @@
+// Pipeline: from batches of lines to alerts: bounded queue, N decode workers, one ordered engine.
+//
+// `run` and `replay` use the very same pipeline; they differ in who pushes batches and in what the
+// client does with the outcome.
+//
+// Invariants
+//  1. Results reach the engine in push order, so alerts do not depend on the number of workers.
+//  2. Memory is bounded: the queue by bytes, results by how far a worker may be ahead.
+//  3. Everything that push() accepted is processed before finish() returns.
+//
+// Thread rule: push() and open_stream() from any thread; start() and finish() from the owner; the
+// client is called on the engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "daemon/clock.h"
+#include "daemon/inputs/input.h"
+#include "daemon/mutex.h"
+#include "daemon/ordered_results.h"
+#include "daemon/queue.h"
+#include "rules/alert.h"
+#include "rules/engine_options.h"
+
+namespace picket {
+
+class Engine;
+class RuleSet;
+struct BatchContext;
+
+struct SourceOptions {
+  std::string name = {};
+  int fixed_schema = -1;
+  std::optional<Duration> lateness = {};
+};
+
+struct PipelineOptions {
+  uint32_t workers = 1;
+  uint64_t queue_bytes = 16 << 20;
+  Duration max_future_skew{0};
+  EngineOptions engine = {};
+};
+
+struct PipelineLoad {
+  uint64_t queue_length = 0;
+  uint64_t queue_capacity = 0;
+  uint64_t queue_bytes = 0;
+  uint64_t batches_in_flight = 0;
+};
+
+// Everything is called on the engine thread, in order.
+class PipelineClient {
+ public:
+  virtual ~PipelineClient() = default;
+  // A batch was processed. `first_line` is the number of its first line in the stream, from 0.
+  virtual void on_batch(const StreamInfo& stream, const HitBatch& batch, uint64_t first_line) = 0;
+  virtual void on_alerts(std::vector<AlertEvent> alerts) = 0;
+  // About every kTick while running, and once more at the end.
+  virtual void on_tick(Engine& engine, Timestamp now) = 0;
+};
+
+class Pipeline final : public BatchSink {
+ public:
+  static constexpr std::chrono::milliseconds kTick{100};
+
+  Pipeline(std::shared_ptr<const RuleSet> rules, std::vector<SourceOptions> sources,
+           PipelineOptions options, const Clock& clock, PipelineClient& client);
+  ~Pipeline() override;
+
+  // Before start(): puts saved state back. Returns the number of rows passed over.
+  size_t restore(const EngineChanges& saved);
+  // Before start(): the alerts that fire after restore().
+  std::vector<Alert> active_alerts();
+
+  void start();
+  // Refuses further batches; what was accepted is still processed.
+  void close_input() { queue_.close(); }
+  // close_input(), then waits until everything is processed.
+  void finish();
+
+  StreamId open_stream(StreamInfo info) override;
+  bool push(LineBatch batch) override;
+
+  PipelineLoad load();
+
+ private:
+  struct StreamEntry {
+    StreamInfo info;
+    uint64_t lines = 0;  // engine thread only
+  };
+
+  void work();
+  void run_engine();
+  void take(HitBatch batch);
+  void hand_over(std::vector<AlertEvent>& alerts);
+  BatchContext context_of(const LineBatch& batch);
+
+  std::shared_ptr<const RuleSet> rules_;
+  const std::vector<SourceOptions> sources_;
+  const PipelineOptions options_;
+  const Clock& clock_;
+  PipelineClient& client_;
+  std::unique_ptr<Engine> engine_;
+  Queue<LineBatch> queue_;
+  OrderedResults results_;
+  Mutex push_mutex_;
+  uint64_t pushed_ PICKET_THREAD(guarded_by(push_mutex_)) = 0;
+  Mutex streams_mutex_;
+  std::deque<StreamEntry> streams_ PICKET_THREAD(guarded_by(streams_mutex_));
+  std::vector<std::thread> workers_;
+  std::thread engine_thread_;
+};
+
+}  // namespace picket

@@ -1,0 +1,87 @@
+// Correlator: one correlation type applied to one rule: hits of a group in, "does it hold" out.
+//
+// One file per type under correlators/, one line each in correlator_table.cc. The engine owns
+// groups and alerts; a correlator knows only how to judge one group's state.
+//
+// Thread rule: const after make(); states belong to the engine's thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/result.h"
+#include "rules/types.h"
+
+namespace picket {
+
+struct CorrelationSpec;
+
+// What a group's state says after a hit.
+struct Judgement {
+  bool holds = false;
+  double value = 0;     // the measure that the condition compares
+  double progress = 0;  // 0 to 1: how near to holding; decides who is kept
+  std::optional<uint64_t> distinct = {};
+};
+
+// One hit as a correlator sees it.
+struct GroupHit {
+  Timestamp time{};
+  uint64_t value_hash = 0;  // of the counted field or tuple
+  bool has_value = false;
+};
+
+class GroupState {
+ public:
+  virtual ~GroupState() = default;
+  virtual size_t bytes() const = 0;
+  virtual void encode(std::string& out) const = 0;
+  // False when the bytes are not such a state.
+  virtual bool decode(std::string_view in) = 0;
+};
+
+class Correlator {
+ public:
+  virtual ~Correlator() = default;
+  virtual std::unique_ptr<GroupState> make_state() const = 0;
+  // REQUIRES: `state` came from make_state() of the same correlator.
+  virtual Judgement process(GroupState& state, const GroupHit& hit) const = 0;
+};
+
+using MakeCorrelator = Result<std::unique_ptr<Correlator>> (*)(const CorrelationSpec& spec);
+
+struct CorrelatorKind {
+  std::string_view type;
+  MakeCorrelator make;
+};
+
+const std::vector<CorrelatorKind>& correlator_kinds();
+
+// The correlator for `spec`. Errors: a type that does not exist (with the nearest one as hint), and
+// whatever the type finds wrong.
+Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec);
+
+// A threshold of the form "at least N" out of a rule's bounds, the number of newest entries that
+// have to be kept for it and for the rule's escalations.
+struct Threshold {
+  static constexpr uint64_t kMax = 10'000;
+  uint64_t at_least = 1;
+  std::optional<uint64_t> at_most = {};
+  uint64_t keep = 1;
+
+  bool holds(uint64_t count) const { return count >= at_least && (!at_most || count <= *at_most); }
+  double progress(uint64_t count) const {
+    return std::min(1.0, static_cast<double>(count) / static_cast<double>(at_least));
+  }
+};
+
+// Errors: no lower bound, a bound below 1 or above kMax, a bound type that needs the end of the
+// window to be known.
+Result<Threshold> read_threshold(const CorrelationSpec& spec);
+
+}  // namespace picket

@@ -1,0 +1,302 @@
+// Fields that one pass cannot give: resolved when a rule asks for them, once per event.
+#include <re2/re2.h>
+
+#include <cstring>
+
+#include "rules/decode_json_impl.h"
+#include "rules/unescape.h"
+
+namespace picket {
+namespace {
+
+bool empty_value(const Value& value) {
+  return value.kind == ValueKind::Absent || value.kind == ValueKind::Null ||
+         (value.kind == ValueKind::String && value.size == 0);
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+}  // namespace
+
+void Decoder::Impl::resolve(Event& event, FieldId field) {
+  if (field == BuiltinField::kActor) {
+    event.set(field, actor_value());
+    return;
+  }
+  const FieldPlan& plan = current_.plan->fields[field];
+  Value chosen;
+  for (const Alternative& alternative : plan.alternatives) {
+    Value value = alternative_value(alternative);
+    if (!empty_value(value)) {
+      chosen = value;
+      break;
+    }
+    if (plan.mapped && value.kind == ValueKind::String) continue;
+    if (chosen.kind == ValueKind::Absent) chosen = value;
+  }
+  event.set(field, chosen);
+}
+
+Value Decoder::Impl::alternative_value(const Alternative& alternative) {
+  if (alternative.inner >= 0) decode_inner(alternative.inner);
+  Value value = slot_value(alternative.slot);
+  if (!alternative.header.empty()) value = header_value(value, alternative.header);
+  if (alternative.plain()) return value;
+  return transformed(alternative, value);
+}
+
+Value Decoder::Impl::slot_value(int32_t slot) {
+  Value& value = slots_[static_cast<size_t>(slot)];
+  if (value.epoch != event_.epoch()) return {};
+  if (value.kind == ValueKind::RawString) {
+    uint16_t epoch = value.epoch;
+    value = plain_string(value);
+    value.epoch = epoch;
+  }
+  return value;
+}
+
+Value Decoder::Impl::plain_string(Value raw) {
+  std::string_view text = raw.text();
+  if (!text.empty() && std::memchr(text.data(), '\\', text.size())) {
+    // Never longer than written, but for broken escapes; simdjson writes in 32-byte steps.
+    size_t room = text.size() + text.size() / 2 + 1;
+    char* at = scratch_.allocate(room, simdjson::SIMDJSON_PADDING);
+    auto* end = reinterpret_cast<uint8_t*>(at);
+    std::string_view plain;
+    simdjson::ondemand::raw_json_string written(reinterpret_cast<const uint8_t*>(text.data()));
+    if (!unescaper_ready_ || array_parser_.unescape(written, end).get(plain)) {
+      plain = {at, unescape_into(text, at)};
+    }
+    scratch_.shrink(room - plain.size());
+    return string_value(plain);
+  }
+  return string_value(text);
+}
+
+void Decoder::Impl::decode_inner(int32_t index) {
+  auto at = static_cast<size_t>(index);
+  if (inner_.epochs.size() <= at) inner_.epochs.resize(at + 1);
+  if (inner_.epochs[at] == event_.epoch() && inner_.plan == current_.plan) return;
+  if (inner_.plan != current_.plan) {
+    std::fill(inner_.epochs.begin(), inner_.epochs.end(), 0);
+    inner_.plan = current_.plan;
+  }
+  inner_.epochs[at] = event_.epoch();
+  const InnerDocument& inner = current_.plan->inners[at];
+  const Value& written = slots_[static_cast<size_t>(inner.base)];
+  if (written.epoch != event_.epoch()) return;
+  if (written.kind == ValueKind::RawString && walk_blanked(written, at)) return;
+  Value base = slot_value(inner.base);
+  if (base.kind != ValueKind::String && base.kind != ValueKind::Object) return;
+  if (base.size > 0) walk_inner(base.text(), at, /*blanked=*/false);
+}
+
+// True when the whole text was walked without an error.
+bool Decoder::Impl::walk_inner(std::string_view text, size_t index, bool blanked) {
+  if (inner_.tokens.build(text, text.size() + simdjson::SIMDJSON_PADDING)) return false;
+  if (!inner_.tokens.wrapped('{')) return false;
+  auto& orders = blanked ? current_.state->blanked_orders : current_.state->inner_orders;
+  JsonWalk walk{.text = inner_.tokens.text(),
+                .at = inner_.tokens.begin(),
+                .tree = &current_.plan->inners[index].tree,
+                .orders = orders[index].data(),
+                .slots = slots_.data(),
+                .epoch = event_.epoch(),
+                .seen = &inner_.seen,
+                .blanked = blanked};
+  return walk.object(0, 1) == WalkError::None;
+}
+
+namespace {
+
+// Copies `text` with a blank for each backslash; false when one of them is not part of a \". The
+// byte behind the text is readable.
+bool blank_escapes(std::string_view text, char* out) {
+  unsigned char other = 0;
+  const char* in = text.data();
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool escape = in[i] == '\\';
+    other |= static_cast<unsigned char>(escape & (in[i + 1] != '"'));
+    out[i] = escape ? ' ' : in[i];
+  }
+  return other == 0;
+}
+
+}  // namespace
+
+// Reads the JSON text in a string without unescaping it first: removing a backslash in front of
+// each quote byte by byte costs more than all the rest, a blank in its place is as good JSON. Only
+// texts without other escapes (strings in strings) qualify. Returns false, with nothing kept, when
+// the text must be read the general way; what is valid here is valid there and means the same.
+bool Decoder::Impl::walk_blanked(const Value& base, size_t index) {
+  std::string_view text = base.text();
+  if (text.empty()) return false;
+  const size_t room = text.size() + simdjson::SIMDJSON_PADDING;
+  char* copy = scratch_.allocate(room);
+  if (blank_escapes(text, copy) && walk_inner({copy, text.size()}, index, /*blanked=*/true)) {
+    return true;
+  }
+  const PathTree& tree = current_.plan->inners[index].tree;
+  for (size_t node = 0; node < tree.size(); ++node) {
+    int32_t slot = tree.node(static_cast<int32_t>(node)).slot;
+    if (slot != kNoSlot) slots_[static_cast<size_t>(slot)].epoch = 0;
+  }
+  return false;
+}
+
+Value Decoder::Impl::header_value(const Value& headers, std::string_view name) {
+  struct Search {
+    std::string_view name;
+    std::string_view found;
+    Scratch& scratch;
+  } search{name, {}, scratch_};
+  if (headers.kind != ValueKind::Array) return {};
+  bool found = any_element(
+      headers,
+      [](void* state, const Value& element) {
+        auto& wanted = *static_cast<Search*>(state);
+        std::string_view text = element.text();
+        size_t colon = text.find(':');
+        if (element.kind != ValueKind::String || colon == text.npos) return false;
+        if (!equal_ignoring_case(text.substr(0, colon), wanted.name)) return false;
+        text.remove_prefix(colon + 1);
+        while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+        wanted.found = wanted.scratch.copy(text);
+        return true;
+      },
+      &search);
+  return found ? string_value(search.found) : Value{};
+}
+
+Value Decoder::Impl::transformed(const Alternative& alternative, Value value) {
+  if (!value.is_scalar()) {
+    bool as_is = !alternative.capture && alternative.map.empty() &&
+                 alternative.transform == FieldTransform::None;
+    return as_is ? value : Value{};
+  }
+  std::string_view text = value.text();
+  if (alternative.capture) {
+    re2::StringPiece group[2];
+    re2::StringPiece whole(text.data(), text.size());
+    if (!alternative.capture->Match(whole, 0, text.size(), RE2::UNANCHORED, group, 2)) return {};
+    text = {group[1].data(), group[1].size()};
+    value = string_value(text);
+  }
+  if (!alternative.map.empty()) {
+    auto it = alternative.map.find(text);
+    if (it == alternative.map.end()) return {};
+    text = it->second;
+    value = string_value(text);
+  }
+  if (alternative.transform == FieldTransform::UnkeyUrn) {
+    urn_.clear();
+    std::string_view urn = unkey_urn(text, urn_);
+    value = string_value(urn.data() == urn_.data() ? scratch_.copy(urn) : urn);
+    if (urn.empty()) return {};
+  }
+  return value;
+}
+
+Value Decoder::Impl::actor_value() {
+  for (const ActorPlan& actor : current_.plan->actor) {
+    std::string& text = actor_;
+    text.clear();
+    bool complete = !actor.fields.empty();
+    for (size_t i = 0; i < actor.fields.size() && complete; ++i) {
+      const Value& value = event_.get(actor.fields[i]);
+      complete = value.is_scalar() && value.size > 0;
+      if (!complete) break;
+      if (i > 0) text.push_back(kActorPairEnd);
+      text.append(actor.labels[i]).push_back(kActorLabelEnd);
+      text.append(value.text());
+    }
+    if (complete) return string_value(scratch_.copy(text));
+  }
+  return {};
+}
+
+Value Decoder::Impl::element_value(simdjson::ondemand::value& element) {
+  std::string_view token = element.raw_json_token();
+  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' ||
+                            token.back() == '\t')) {
+    token.remove_suffix(1);
+  }
+  if (token[0] == '"') {
+    Value raw;
+    raw.data = token.data() + 1;
+    raw.size = static_cast<uint32_t>(token.size() - 2);
+    return plain_string(raw);
+  }
+  Value value = string_value(token);
+  bool word = token[0] == 't' || token[0] == 'f';
+  value.kind = word ? ValueKind::Bool : token[0] == 'n' ? ValueKind::Null : ValueKind::Number;
+  if (token[0] == '{' || token[0] == '[') value.kind = ValueKind::Absent;
+  return value;
+}
+
+bool Decoder::Impl::any_element(const Value& array, ElementVisitor visit, void* state) {
+  simdjson::ondemand::document document;
+  simdjson::ondemand::array elements;
+  size_t readable = array.size + simdjson::SIMDJSON_PADDING;
+  if (array_parser_.iterate(array.data, array.size, readable).get(document)) return false;
+  if (document.get_array().get(elements)) return false;
+  for (auto result : elements) {
+    simdjson::ondemand::value element;
+    if (std::move(result).get(element)) return false;
+    if (visit(state, element_value(element))) return true;
+  }
+  return false;
+}
+
+namespace {
+
+// Calls visit with every string inside `value`; true once visit says so.
+template <class Visit>
+bool visit_strings(simdjson::ondemand::value& value, int depth, const Visit& visit) {
+  if (depth > JsonWalk::kDepthMax) return false;
+  char first = value.raw_json_token()[0];
+  if (first == '"') return visit(value);
+  if (first == '{') {
+    simdjson::ondemand::object object;
+    if (value.get_object().get(object)) return false;
+    for (auto result : object) {
+      simdjson::ondemand::field field;
+      if (std::move(result).get(field)) return false;
+      if (visit_strings(field.value(), depth + 1, visit)) return true;
+    }
+  } else if (first == '[') {
+    simdjson::ondemand::array array;
+    if (value.get_array().get(array)) return false;
+    for (auto result : array) {
+      simdjson::ondemand::value element;
+      if (std::move(result).get(element)) return false;
+      if (visit_strings(element, depth + 1, visit)) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+bool Decoder::Impl::any_string(ElementVisitor visit, void* state) {
+  std::string_view raw = event_.raw;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object object;
+  size_t readable = raw.size() + simdjson::SIMDJSON_PADDING;
+  if (array_parser_.iterate(raw.data(), raw.size(), readable).get(document)) return false;
+  if (document.get_object().get(object)) return false;
+  auto each = [&](simdjson::ondemand::value& value) { return visit(state, element_value(value)); };
+  for (auto result : object) {
+    simdjson::ondemand::field field;
+    if (std::move(result).get(field)) return false;
+    if (visit_strings(field.value(), 1, each)) return true;
+  }
+  return false;
+}
+
+}  // namespace picket

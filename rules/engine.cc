@@ -1,0 +1,244 @@
+#include "rules/engine.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace picket {
+
+Engine::Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> sources,
+               EngineOptions options)
+    : rules_(std::move(rules)),
+      options_(std::move(options)),
+      groups_(options_.memory_max, options_.track_changes) {
+  for (std::string& name : sources) stats_.sources.push_back({.name = std::move(name)});
+  for (const RuleInfo& rule : rules_->rules()) {
+    stats_.rules.push_back({.id = rule.head->id, .title = rule.head->title});
+  }
+  for (size_t i = 0; i < rules_->correlations().size(); ++i) {
+    RuleId rule = rules_->correlations()[i].rule;
+    by_fingerprint_.emplace(rules_->rules()[rule].fingerprint, static_cast<uint32_t>(i));
+  }
+}
+
+StreamId Engine::add_stream(SourceId source, std::optional<Duration> lateness) {
+  StreamState stream{.source = source, .lateness = lateness};
+  size_t id = streams_.size();
+  if (id < saved_streams_.size() && saved_streams_[id].first == stats_.sources[source].name) {
+    const StreamState& saved = saved_streams_[id].second;
+    if (!lateness) stream.lateness = saved.lateness;
+    stream.newest = saved.newest;
+    stream.order = saved.order;
+  }
+  streams_.push_back(stream);
+  return static_cast<StreamId>(id);
+}
+
+void Engine::process(const HitBatch& batch, Timestamp now, std::vector<AlertEvent>& out) {
+  time_.wall = now;
+  StreamId id = batch.source.stream;
+  streams_[id].last_arrival = now;
+  count(batch);
+  std::optional<Duration>& lateness = streams_[id].lateness;
+  if (!lateness && batch.first_schema >= 0) {
+    lateness = rules_->plans().schemas[static_cast<size_t>(batch.first_schema)].lateness;
+  }
+  for (const Hit& hit : batch.hits) take_hit(id, batch, hit, out);
+  StreamState& stream = streams_[id];
+  stream.newest = std::max(stream.newest, batch.newest);
+  SourceStats& source = stats_.sources[stream.source];
+  if (batch.newest != Timestamp::min()) {
+    source.newest_event = std::max(source.newest_event, batch.newest);
+  }
+  if (batch.source.kind == BatchKind::EndOfStream) stream.ended = true;
+  release(/*all=*/false, out);
+}
+
+void Engine::take_hit(StreamId id, const HitBatch& batch, const Hit& hit,
+                      std::vector<AlertEvent>& out) {
+  StreamState& stream = streams_[id];
+  Duration lateness = stream.lateness.value_or(Duration(0));
+  Timestamp before = std::max(stream.newest, hit.newest_before);
+  Timestamp key = hit.time;
+  if (before != Timestamp::min() && key < before - lateness) {
+    key = before - lateness;
+    ++stats_.sources[stream.source].late_events;
+  }
+  std::string_view record(batch.records.data() + hit.first, hit.size);
+  uint64_t order = stream.order++;
+  bool alone = streams_.size() == 1 && pending_.empty();
+  if (alone && key <= std::max(before, hit.time) - lateness) {
+    apply(key, hit.time, record, out);
+    return;
+  }
+  pending_.push({key, hit.time, id, order, std::string(record)});
+}
+
+void Engine::count(const HitBatch& batch) {
+  SourceStats& source = stats_.sources[streams_[batch.source.stream].source];
+  source.decode.add(batch.stats);
+  for (const auto& [rule, matches] : batch.matches) stats_.rules[rule].matches += matches;
+  for (const RefusalCount& refusal : batch.refusals) {
+    RefusalKey key{source.name, refusal.code, refusal.cause};
+    auto it = stats_.refusals.find(key);
+    if (it == stats_.refusals.end()) {
+      if (stats_.refusals.size() >= kRefusalSeriesMax) {
+        stats_.refusal_series_overflow += refusal.count;
+        key.code = "other";
+      }
+      it = stats_.refusals.try_emplace(std::move(key)).first;
+    }
+    it->second += refusal.count;
+  }
+}
+
+std::pair<Timestamp, bool> Engine::watermark() {
+  Timestamp lowest = Timestamp::max();
+  Timestamp highest = Timestamp::min();
+  size_t counting = 0;
+  for (StreamState& stream : streams_) {
+    if (!stream.started()) {
+      if (!options_.live && !stream.ended) return {Timestamp::min(), false};
+      continue;
+    }
+    // Restored and silent since: idle from now on.
+    if (stream.last_arrival == Timestamp::min()) stream.last_arrival = time_.wall;
+    Timestamp mark = stream.watermark();
+    Duration idle = time_.wall - stream.last_arrival;
+    if (options_.live && idle > Duration(0)) mark += idle;
+    if (stream.ended && !options_.live) mark = stream.newest;
+    highest = std::max(highest, mark);
+    if (stream.ended || (options_.live && idle >= options_.idle_timeout)) continue;
+    ++counting;
+    lowest = std::min(lowest, mark);
+  }
+  if (counting > 0) return {lowest, counting == 1};
+  return {highest, true};
+}
+
+void Engine::release(bool all, std::vector<AlertEvent>& out) {
+  auto [mark, single] = watermark();
+  time_.mark = std::max(time_.mark, mark);
+  while (!pending_.empty()) {
+    Timestamp key = pending_.first_key();
+    if (!all && key > time_.mark) break;
+    if (!all && key == time_.mark && !single) break;
+    PendingHit hit = pending_.pop();
+    apply(hit.key, hit.time, hit.record, out);
+  }
+  resolve_due(time_.mark, out);
+  std::erase_if(cooling_, [this](const auto& entry) { return entry.second < time_.mark; });
+}
+
+void Engine::advance(Timestamp now, std::vector<AlertEvent>& out) {
+  time_.wall = now;
+  release(/*all=*/false, out);
+  if (time_.mark != Timestamp::min()) expire_groups(time_.mark);
+}
+
+void Engine::expire_groups(Timestamp now) {
+  groups_.expire([this, now](const Group& group) {
+    return now - rules_->correlations()[group.correlation].timespan;
+  });
+}
+
+void Engine::finish(std::vector<AlertEvent>& out) {
+  for (StreamState& stream : streams_) stream.ended = true;
+  release(/*all=*/true, out);
+}
+
+void Engine::apply(Timestamp key, Timestamp time, std::string_view record,
+                   std::vector<AlertEvent>& out) {
+  resolve_due(key, out);
+  // Here and not at the end of a batch: who is still in memory must not depend on how lines were
+  // cut.
+  expire_groups(key);
+  if (!hand_.view.parse(record, rules_->captures().size())) return;
+  hand_.view.time = time;
+  hand_.view.key = key;
+  hand_.fed.clear();
+  for (RuleId rule : hand_.view.rules()) {
+    if (rule >= rules_->feed_ids()) continue;
+    for (const Feed& to : rules_->feeds(rule)) {
+      // An event that matches two of the rules counts once.
+      if (std::find(hand_.fed.begin(), hand_.fed.end(), to.correlation) != hand_.fed.end())
+        continue;
+      hand_.fed.push_back(to.correlation);
+      feed(to, out);
+    }
+  }
+}
+
+void Engine::feed(const Feed& feed, std::vector<AlertEvent>& out) {
+  const CorrelationProgram& program = rules_->correlations()[feed.correlation];
+  RuleStats& stats = stats_.rules[program.rule];
+  GroupHit hit{.time = hand_.view.time};
+  if (program.needs_value) {
+    XXH64_hash_t hash = 0;
+    for (uint16_t capture : feed.value) {
+      if (!hand_.view.has(capture)) return;
+      std::string_view value = hand_.view.value(capture);
+      hash = XXH3_64bits_withSeed(value.data(), value.size(), hash + 1);
+    }
+    hit.value_hash = hash;
+    hit.has_value = true;
+  }
+  GroupKey key;
+  if (!group_key(program, feed, key)) {
+    ++stats.group_missing;
+    return;
+  }
+  Group* group = groups_.find_or_add(key, [&] { return program.correlator->make_state(); });
+  if (!group) return;
+  group->correlation = feed.correlation;
+  // A group that could have expired counts as expired, whether it still is in memory or not.
+  bool known = group->last != Timestamp{};
+  if (known && !group->firing && group->last + program.timespan < hand_.view.key) {
+    group->state = program.correlator->make_state();
+    group->dossier = {};
+  }
+  group->last = std::max(group->last, hit.time);
+  if (rules_->rules()[program.rule].kind == RuleKind::Correlation) ++stats.matches;
+  Judgement judgement = program.correlator->process(*group->state, hit);
+  auto keep = static_cast<size_t>(std::max(0, head(program).picket.evidence));
+  group->dossier.add(evidence(), keep);
+  judge(*group, feed, judgement, out);
+  groups_.touch(*group, judgement.progress, group->dossier.events);
+}
+
+bool Engine::group_key(const CorrelationProgram& program, const Feed& feed, GroupKey& key) const {
+  bool empty_allowed = head(program).picket.group_missing_empty;
+  std::string values;
+  for (uint16_t capture : feed.group) {
+    if (!hand_.view.has(capture) && !empty_allowed) return false;
+    std::string_view value = hand_.view.value(capture);
+    values.append(value).push_back('\0');
+  }
+  XXH128_hash_t hash = XXH3_128bits(values.data(), values.size());
+  key = {rules_->rules()[program.rule].fingerprint, hash.high64, hash.low64};
+  return true;
+}
+
+EvidenceItem Engine::evidence() const {
+  auto text = [this](uint16_t capture) { return std::string(hand_.view.value(capture)); };
+  auto either = [&](uint16_t first, uint16_t second) {
+    return hand_.view.has(first) ? text(first) : text(second);
+  };
+  return {.time = hand_.view.time,
+          .request_id = text(EvidenceCapture::kRequestId),
+          .method = either(EvidenceCapture::kMethod, EvidenceCapture::kRpcMethod),
+          .path = either(EvidenceCapture::kPath, EvidenceCapture::kRpcService),
+          .status = text(EvidenceCapture::kStatus),
+          .code = text(EvidenceCapture::kCode),
+          .cause = text(EvidenceCapture::kCause),
+          .target = text(EvidenceCapture::kTarget)};
+}
+
+const EngineStats& Engine::stats() {
+  stats_.groups = groups_.stats();
+  stats_.hits_pending = pending_.size();
+  stats_.watermark = time_.mark;
+  return stats_;
+}
+
+}  // namespace picket

@@ -1,0 +1,123 @@
+// Engine: hits in, alerts out: the single, ordered heart of picket.
+//
+// It takes the results of batches in sequence, puts hits into event-time order, feeds them to the
+// correlations and owns groups and alerts. Like all of rules/ it is a function of bytes and time:
+// the wall clock comes in as an argument, and only helps an idle live stream forward.
+//
+// Invariants
+//  1. The alerts depend on the lines and their order within each stream, not on batch sizes, worker
+//     counts or (in replay) how streams were interleaved.
+//  2. A hit is processed after every hit with a smaller key; alerts that end before a hit's key are
+//     resolved before it is processed.
+//
+// Phases: add_stream before its batches; restore() before anything else.
+// Thread rule: one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rules/alert_table.h"
+#include "rules/engine_options.h"
+#include "rules/group_table.h"
+#include "rules/hit.h"
+#include "rules/reorder.h"
+#include "rules/rule_set.h"
+#include "rules/stats.h"
+
+namespace picket {
+
+class Engine {
+ public:
+  Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> sources,
+         EngineOptions options);
+
+  // Streams are numbered in the order of these calls. Without a lateness, that of the schema of the
+  // stream's first event holds.
+  StreamId add_stream(SourceId source, std::optional<Duration> lateness);
+  size_t streams() const { return streams_.size(); }
+
+  // Takes the result of the next batch of its stream. `now` is the wall time.
+  void process(const HitBatch& batch, Timestamp now, std::vector<AlertEvent>& out);
+  // Lets time pass without input.
+  void advance(Timestamp now, std::vector<AlertEvent>& out);
+  // All input has ended: processes what is left.
+  void finish(std::vector<AlertEvent>& out);
+
+  const EngineStats& stats();
+  std::vector<Alert> active_alerts();
+
+  // What changed since the last call.
+  EngineChanges take_changes();
+  // Puts back what take_changes() gave, rows in any order. Rows of rules that are gone or mean
+  // something else now are passed over; damaged ones too. Returns the number passed over.
+  size_t restore(const EngineChanges& saved);
+
+ private:
+  // engine.cc: streams, order and groups
+  void count(const HitBatch& batch);
+  void take_hit(StreamId stream, const HitBatch& batch, const Hit& hit,
+                std::vector<AlertEvent>& out);
+  void release(bool all, std::vector<AlertEvent>& out);
+  // The watermark over all streams, and whether a single stream decides it.
+  std::pair<Timestamp, bool> watermark();
+  void apply(Timestamp key, Timestamp time, std::string_view record, std::vector<AlertEvent>& out);
+  void expire_groups(Timestamp now);
+  void feed(const Feed& feed, std::vector<AlertEvent>& out);
+  bool group_key(const CorrelationProgram& program, const Feed& feed, GroupKey& key) const;
+  EvidenceItem evidence() const;
+
+  // engine_alerts.cc: what follows from a judgement
+  void judge(Group& group, const Feed& feed, const Judgement& judgement,
+             std::vector<AlertEvent>& out);
+  void open_alert(Group& group, const Feed& feed, const Judgement& judgement,
+                  std::vector<AlertEvent>& out);
+  void update_alert(ActiveAlert& active, const Group& group, const Judgement& judgement,
+                    std::vector<AlertEvent>& out);
+  bool escalate(ActiveAlert& active, double value) const;
+  void refresh(ActiveAlert& active);
+  void resolve_due(Timestamp before, std::vector<AlertEvent>& out);
+  void name_alert(Alert& alert, const CorrelationProgram& program, const Feed& feed) const;
+  void emit(AlertChange change, ActiveAlert& active, std::vector<AlertEvent>& out);
+
+  // snapshot.cc
+  bool restore_group(const EngineChanges::Row& row);
+  bool restore_alert(const EngineChanges::Row& row);
+  std::string encode_meta() const;
+  bool restore_meta(std::string_view meta);
+  bool restore_streams(std::string_view& in);
+  bool restore_cooling(std::string_view& in);
+  bool restore_pending(std::string_view& in);
+
+  const RuleHead& head(const CorrelationProgram& program) const {
+    return *rules_->rules()[program.rule].head;
+  }
+
+  std::shared_ptr<const RuleSet> rules_;
+  EngineOptions options_;
+  std::vector<StreamState> streams_;
+  // What restore() found, by source name and StreamId: add_stream() goes on from there.
+  std::vector<std::pair<std::string, StreamState>> saved_streams_;
+  ReorderBuffer pending_;
+  GroupTable groups_;
+  AlertTable alerts_;
+  EngineStats stats_;
+  // The hit that is being applied.
+  struct {
+    HitView view;
+    std::vector<uint32_t> fed;  // correlations that it has counted in
+  } hand_;
+  struct {
+    Timestamp mark = Timestamp::min();  // the watermark, which never goes back
+    Timestamp wall = Timestamp::min();  // as the caller said last
+  } time_;
+  std::map<uint64_t, uint32_t> by_fingerprint_;  // rule fingerprint -> correlation
+  std::map<GroupKey, Timestamp> cooling_;        // no new alert before this
+  std::vector<GroupKey> changed_alerts_;
+};
+
+}  // namespace picket

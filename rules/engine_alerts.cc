@@ -1,0 +1,246 @@
+// What follows from a judgement: alerts open, change, escalate and end. See engine.h.
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "rules/decode.h"
+#include "rules/engine.h"
+
+namespace picket {
+namespace {
+
+// Outputs hear of a growing alert at most this often, in event time.
+constexpr Duration kUpdateEvery{std::chrono::seconds(30)};
+constexpr size_t kLabelBytesMax = 256;
+
+// "protected_resource_probing" -> "PicketProtectedResourceProbing".
+std::string alert_name(const RuleHead& head) {
+  std::string name = "Picket";
+  bool start = true;
+  for (char c : head.name.empty() ? head.title : head.name) {
+    bool lower = c >= 'a' && c <= 'z';
+    bool kept = lower || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!kept) {
+      start = true;
+      continue;
+    }
+    name.push_back(start && lower ? static_cast<char>(c - 32) : c);
+    start = false;
+  }
+  return name;
+}
+
+// Control characters would travel raw through Alertmanager to whatever shows the alert.
+std::string clean_label(std::string_view text) {
+  size_t size = std::min(text.size(), kLabelBytesMax);
+  while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
+  std::string clean(text.substr(0, size));
+  for (char& c : clean) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return clean;
+}
+
+std::string plural(uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string who(const Alert& alert) {
+  std::string text;
+  for (const auto& [name, value] : alert.labels) {
+    if (name == "alertname" || name == "severity" || name == "verdict") continue;
+    text += fmt::format("{}{}={}", text.empty() ? "" : ", ", name, value);
+  }
+  return text.empty() ? "all actors" : text;
+}
+
+std::string describe(const Alert& alert) {
+  std::string text =
+      fmt::format("{}: {} since {}", who(alert), plural(alert.events, "event"),
+                  alert.evidence.empty() ? format_rfc3339(alert.starts_at)
+                                         : format_rfc3339(alert.evidence.front().time));
+  if (alert.measure.distinct)
+    text += fmt::format(", {} distinct in the window", *alert.measure.distinct);
+  std::string causes;
+  for (const auto& [cause, count] : alert.causes) {
+    causes += fmt::format("{}{} {}", causes.empty() ? "" : ", ", count, cause);
+  }
+  if (!causes.empty()) text += " (" + causes + ")";
+  return text + ".";
+}
+
+void set_annotation(Alert& alert, std::string_view name, std::string value) {
+  if (value.empty()) return;
+  for (auto& [known, text] : alert.annotations) {
+    if (known == name) {
+      text = std::move(value);
+      return;
+    }
+  }
+  alert.annotations.emplace_back(std::string(name), std::move(value));
+}
+
+}  // namespace
+
+void Engine::judge(Group& group, const Feed& feed, const Judgement& judgement,
+                   std::vector<AlertEvent>& out) {
+  if (ActiveAlert* active = alerts_.find(group.key)) {
+    update_alert(*active, group, judgement, out);
+  } else if (judgement.holds) {
+    auto cooling = cooling_.find(group.key);
+    if (cooling != cooling_.end() && hand_.view.key < cooling->second) return;
+    open_alert(group, feed, judgement, out);
+  }
+}
+
+void Engine::open_alert(Group& group, const Feed& feed, const Judgement& judgement,
+                        std::vector<AlertEvent>& out) {
+  const CorrelationProgram& program = rules_->correlations()[feed.correlation];
+  const RuleHead& rule = head(program);
+  ActiveAlert active;
+  active.key = group.key;
+  active.correlation = feed.correlation;
+  active.due = hand_.view.time + program.resolve_after;
+  active.shadow = rule.picket.shadow;
+  active.stale = true;
+  Alert& alert = active.alert;
+  alert.rule = {rule.id, rule.name, rule.title};
+  alert.severity = rule.level;
+  alert.verdict = rule.picket.verdict;
+  alert.starts_at = hand_.view.time;
+  alert.updated_at = hand_.view.time;
+  alert.measure.distinct = judgement.distinct;
+  std::string identity = rule.id + '\0' + rule.name + '\0' + group.key.encode();
+  identity += std::to_string(to_ms(alert.starts_at));
+  XXH128_hash_t hash = XXH3_128bits(identity.data(), identity.size());
+  alert.id = fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+  escalate(active, judgement.value);
+  name_alert(alert, program, feed);
+  group.firing = true;
+  ActiveAlert& opened = alerts_.open(std::move(active));
+  ++stats_.rules[program.rule].alerts;
+  auto level = static_cast<size_t>(opened.alert.severity);
+  ++stats_.alerts_opened[level];
+  ++stats_.alerts_active[level];
+  emit(AlertChange::Opened, opened, out);
+}
+
+void Engine::name_alert(Alert& alert, const CorrelationProgram& program, const Feed& feed) const {
+  const RuleHead& rule = head(program);
+  auto& labels = alert.labels;
+  labels = {{"alertname", alert_name(rule)}, {"severity", std::string(to_text(alert.severity))}};
+  if (alert.verdict != Verdict::None) labels.emplace_back("verdict", to_text(alert.verdict));
+  for (size_t i = 0; i < feed.group.size(); ++i) {
+    std::string_view value = hand_.view.value(feed.group[i]);
+    if (!program.group_labels[i].empty()) {
+      labels.emplace_back(program.group_labels[i], clean_label(value));
+      continue;
+    }
+    for (const auto& [name, part] : split_actor(value)) {
+      labels.emplace_back(std::string(name), clean_label(part));
+    }
+  }
+  std::erase_if(labels, [](const auto& label) { return label.second.empty(); });
+  std::sort(labels.begin(), labels.end());
+  auto same_name = [](const auto& a, const auto& b) { return a.first == b.first; };
+  labels.erase(std::unique(labels.begin(), labels.end(), same_name), labels.end());
+  set_annotation(alert, "summary", rule.picket.summary.empty() ? rule.title : rule.picket.summary);
+  set_annotation(alert, "description", "-");
+  set_annotation(alert, "remediation", rule.picket.remediation);
+  if (!rule.picket.runbook.empty()) {
+    set_annotation(alert, "runbook_url", options_.runbook_base + rule.picket.runbook + ".md");
+  }
+  if (rule.picket.mistake > 0) {
+    set_annotation(alert, "mistake", std::to_string(rule.picket.mistake));
+  }
+}
+
+void Engine::update_alert(ActiveAlert& active, const Group& group, const Judgement& judgement,
+                          std::vector<AlertEvent>& out) {
+  const CorrelationProgram& program = rules_->correlations()[group.correlation];
+  Alert& alert = active.alert;
+  alert.updated_at = std::max(alert.updated_at, hand_.view.time);
+  if (judgement.distinct) {
+    alert.measure.distinct = std::max(alert.measure.distinct.value_or(0), *judgement.distinct);
+  }
+  active.stale = true;
+  if (judgement.holds) alerts_.extend(active, hand_.view.time + program.resolve_after);
+  auto before = static_cast<size_t>(alert.severity);
+  if (escalate(active, judgement.value)) {
+    --stats_.alerts_active[before];
+    ++stats_.alerts_active[static_cast<size_t>(alert.severity)];
+    for (auto& [name, value] : alert.labels) {
+      if (name == "severity") value = to_text(alert.severity);
+    }
+    emit(AlertChange::Escalated, active, out);
+  } else if (hand_.view.time - active.emitted >= kUpdateEvery) {
+    emit(AlertChange::Updated, active, out);
+  } else {
+    changed_alerts_.push_back(active.key);
+  }
+}
+
+bool Engine::escalate(ActiveAlert& active, double value) const {
+  const auto& steps = head(rules_->correlations()[active.correlation]).picket.escalate;
+  bool raised = false;
+  while (active.escalated < steps.size() && value >= steps[active.escalated].gte) {
+    Level level = steps[active.escalated++].level;
+    if (level <= active.alert.severity) continue;
+    active.alert.severity = level;
+    raised = true;
+  }
+  return raised;
+}
+
+// Brings counts and evidence up to date with the group.
+void Engine::refresh(ActiveAlert& active) {
+  const Group* group = groups_.find(active.key);
+  if (!active.stale || !group) return;
+  active.stale = false;
+  Alert& alert = active.alert;
+  alert.events = group->dossier.events;
+  alert.causes = group->dossier.causes;
+  alert.evidence = group->dossier.first;
+  alert.evidence.insert(alert.evidence.end(), group->dossier.last.begin(),
+                        group->dossier.last.end());
+  std::stable_sort(alert.evidence.begin(), alert.evidence.end(),
+                   [](const auto& a, const auto& b) { return a.time < b.time; });
+  set_annotation(alert, "description", describe(alert));
+}
+
+void Engine::resolve_due(Timestamp before, std::vector<AlertEvent>& out) {
+  while (std::optional<ActiveAlert> ended = alerts_.take_due(before)) {
+    refresh(*ended);
+    Alert& alert = ended->alert;
+    alert.status = AlertStatus::Resolved;
+    alert.ends_at = ended->due;
+    auto level = static_cast<size_t>(alert.severity);
+    --stats_.alerts_active[level];
+    ++stats_.alerts_closed[level];
+    const RuleHead& rule = head(rules_->correlations()[ended->correlation]);
+    if (rule.picket.cooldown > Duration(0)) {
+      cooling_[ended->key] = ended->due + rule.picket.cooldown;
+    }
+    if (Group* group = groups_.find(ended->key)) {
+      group->firing = false;
+      group->dossier = {};
+      groups_.mark_changed(*group);
+    }
+    emit(AlertChange::Resolved, *ended, out);
+  }
+}
+
+void Engine::emit(AlertChange change, ActiveAlert& active, std::vector<AlertEvent>& out) {
+  refresh(active);
+  active.emitted = active.alert.updated_at;
+  changed_alerts_.push_back(active.key);
+  if (!active.shadow) out.push_back({change, active.alert});
+}
+
+std::vector<Alert> Engine::active_alerts() {
+  alerts_.for_each([this](ActiveAlert& active) { refresh(active); });
+  return alerts_.snapshot();
+}
+
+}  // namespace picket

@@ -1,0 +1,37 @@
+// What the engine is told when it is made, and what it hands out for the state file.
+//
+// Apart from engine.h so that the daemon's headers need not know how the engine works.
+// Thread rule: plain values.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "rules/types.h"
+
+namespace picket {
+
+struct EngineOptions {
+  size_t memory_max = 64 << 20;
+  // Live: idle streams do not hold the watermark back, and the wall clock moves it on while they
+  // are. Replay: every stream that has not ended counts.
+  bool live = true;
+  bool track_changes = true;  // take_changes() will be called
+  Duration idle_timeout{5000};
+  std::string runbook_base = "file:///usr/share/doc/picket/runbooks/";
+};
+
+// Rows for the state file. Keys and values are opaque to whoever stores them.
+struct EngineChanges {
+  struct Row {
+    std::string key;
+    std::string value;
+    bool erase = false;
+  };
+  std::vector<Row> groups;
+  std::vector<Row> alerts;
+  std::string meta;  // streams, pending hits and counters; one row
+};
+
+}  // namespace picket

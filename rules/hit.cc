@@ -1,0 +1,50 @@
+#include "rules/hit.h"
+
+#include <cstring>
+
+#include "rules/bytes.h"
+
+namespace picket {
+
+void HitWriter::rules(const std::vector<RuleId>& rules) {
+  put_bytes(out_, static_cast<uint32_t>(rules.size()));
+  for (RuleId rule : rules) put_bytes(out_, rule);
+  count_at_ = out_.size();
+  put_bytes(out_, count_);
+}
+
+void HitWriter::capture(uint16_t index, std::string_view value) {
+  put_bytes(out_, index);
+  put_bytes(out_, static_cast<uint32_t>(value.size()));
+  out_.append(value);
+  ++count_;
+}
+
+void HitWriter::finish() { std::memcpy(out_.data() + count_at_, &count_, sizeof(count_)); }
+
+bool HitView::parse(std::string_view record, size_t captures) {
+  rules_.clear();
+  values_.assign(captures, {});
+  present_.assign(captures, false);
+  uint32_t rules = 0;
+  if (!take_bytes(record, rules) || rules > record.size() / sizeof(RuleId)) return false;
+  for (uint32_t i = 0; i < rules; ++i) {
+    RuleId rule = 0;
+    if (!take_bytes(record, rule)) return false;
+    rules_.push_back(rule);
+  }
+  uint16_t count = 0;
+  if (!take_bytes(record, count)) return false;
+  for (uint16_t i = 0; i < count; ++i) {
+    uint16_t index = 0;
+    uint32_t size = 0;
+    if (!take_bytes(record, index) || !take_bytes(record, size)) return false;
+    if (index >= captures || size > record.size()) return false;
+    values_[index] = record.substr(0, size);
+    present_[index] = true;
+    record.remove_prefix(size);
+  }
+  return record.empty();
+}
+
+}  // namespace picket

@@ -1,0 +1,67 @@
+// KeyOrder: which node of a PathTree a key of a JSON object leads to, by prediction.
+//
+// Machines write the same keys in the same order, line after line. So the order seen last is
+// remembered, and the key at hand is compared with the one expected next: two masked 64-bit
+// compares instead of finding the key's end, hashing and probing. A key that is not where it was
+// expected is searched in the remembered ones, then in the tree, and learned. On api_requests rows
+// the expected key is right for every key after the first line.
+//
+// Reference for the idea: simdjson's own documentation advises reading fields in document order.
+// Bounds: kKnownMax remembered keys per object, none longer than kKeyMax; others are looked up in
+// the tree each time.
+// Thread rule: one owner (a decoder). Tested by decode_json_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/decode_plan.h"
+
+namespace picket {
+
+class KeyOrder {
+ public:
+  // `tail` bytes before the closing quote of every key are not part of it (see JsonWalk::blanked).
+  explicit KeyOrder(size_t tail = 0) : tail_(tail) {}
+
+  // `key` points behind the opening quote of a key as written; at least 16 bytes are readable
+  // there, and 64 behind its closing quote.
+  // `cursor` is the caller's position in the remembered order, 0 at the start of each object.
+  int32_t find(const PathTree& tree, int32_t node, const char* key, uint32_t& cursor) {
+    if (cursor < known_.size() && known_[cursor].is(key)) return known_[cursor++].node;
+    return find_elsewhere(tree, node, key, cursor);
+  }
+
+ private:
+  static constexpr size_t kKnownMax = 96;
+  // A comparison that got past the first 16 bytes, in a key that is at least so long, ends within
+  // the padding behind it.
+  static constexpr size_t kKeyMax = 64;
+
+  struct Known {
+    uint64_t word[2] = {0, 0};
+    uint64_t mask[2] = {0, 0};
+    std::string text;  // the key and its closing quote, as written
+    int32_t node = kNoNode;
+
+    bool is(const char* key) const {
+      uint64_t words[2];
+      std::memcpy(words, key, sizeof(words));
+      if (((words[0] ^ word[0]) & mask[0]) | ((words[1] ^ word[1]) & mask[1])) return false;
+      return text.size() <= 16 || std::memcmp(key + 16, text.data() + 16, text.size() - 16) == 0;
+    }
+  };
+
+  int32_t find_elsewhere(const PathTree& tree, int32_t node, const char* key, uint32_t& cursor);
+
+  size_t tail_;
+  std::vector<Known> known_;
+};
+
+// The bytes of a key as written, from behind its opening quote up to its closing one.
+std::string_view written_key(const char* key);
+
+}  // namespace picket

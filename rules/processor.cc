@@ -1,0 +1,162 @@
+#include "rules/processor.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace picket {
+
+Processor::Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observer)
+    : rules_(std::move(rules)),
+      observer_(observer),
+      decoder_(rules_->plans(), rules_->fields().size()),
+      match_counts_(rules_->rules().size()) {}
+
+void Processor::process(LineBatch batch, const BatchContext& context, HitBatch& out) {
+  out.source = std::move(batch);
+  out.hits.clear();
+  out.records.clear();
+  out.dead.clear();
+  out.refusals.clear();
+  out.matches.clear();
+  out.newest = Timestamp::min();
+  out.first_schema = -1;
+  out.stats = {};
+  out_ = &out;
+  if (out.source.kind == BatchKind::Lines) {
+    lines(context);
+  } else if (out.source.kind == BatchKind::OversizeLine) {
+    out.stats.lines = 1;
+    out.stats.bytes = out.source.oversize_length;
+    dead_letter(DecodeError::TooLong, 0, out.source.bytes.view());
+    ++out.stats.dead[static_cast<size_t>(DecodeError::TooLong)];
+  }
+  finish_counts();
+}
+
+void Processor::lines(const BatchContext& context) {
+  const PaddedBytes& bytes = out_->source.bytes;
+  const char* at = bytes.data();
+  const char* end = at + bytes.size();
+  const char* limit = at + bytes.capacity() + PaddedBytes::kPadding;
+  out_->stats.bytes += bytes.size();
+  LineContext line{.fixed_schema = context.fixed_schema,
+                   .arrival = out_->source.arrival,
+                   .future_limit = context.future_limit};
+  for (; at < end; ++line.index) {
+    const void* newline = std::memchr(at, '\n', static_cast<size_t>(end - at));
+    const char* stop = newline ? static_cast<const char*>(newline) : end;
+    line.line = {at, static_cast<size_t>(stop - at)};
+    line.readable = static_cast<size_t>(limit - at);
+    ++out_->stats.lines;
+    if (line.line.find_first_not_of(" \t\r") == std::string_view::npos) {
+      ++out_->stats.blank;
+    } else {
+      DecodeError error = decoder_.decode(line, out_->stats, *this);
+      if (error != DecodeError::None) dead_letter(error, line.index, line.line);
+    }
+    at = stop + 1;
+  }
+}
+
+void Processor::dead_letter(DecodeError reason, uint32_t line, std::string_view text) {
+  auto first = static_cast<uint32_t>(text.data() - out_->source.bytes.data());
+  out_->dead.push_back({reason, line, first, static_cast<uint32_t>(text.size())});
+}
+
+void Processor::on_event(Event& event) {
+  const SchemaRules& rules = rules_->for_schema(event.schema);
+  if (out_->first_schema < 0) out_->first_schema = event.schema;
+  memo_.begin(rules.predicates.size());
+  Refusal refusal;
+  uint32_t named = rules.classifier.first(rules.predicates, event, memo_);
+  bool refused = named != Matcher::kNone;
+  if (refused) {
+    refusal.rule = rules.classifier_rules[named];
+    refusal.classification = &rules_->classification(refusal.rule);
+    refusal.code = refusal.classification->code;
+    if (refusal.code.empty()) refusal.code = event.get(BuiltinField::kErrorType).text();
+    count_refusal(refusal);
+  }
+  set_refusal_fields(event, refused ? &refusal : nullptr);
+  matched_.clear();
+  rules.detections.match(rules.predicates, event, memo_, matched_);
+  matched_rules_.clear();
+  for (uint32_t index : matched_) matched_rules_.push_back(rules.detection_rules[index]);
+  if (refused) matched_rules_.push_back(refusal.rule);
+  if (!matched_rules_.empty()) {
+    count_matches(matched_rules_);
+    write_hit(event);
+  }
+  if (event.timed && event.time > out_->newest) out_->newest = event.time;
+  if (refused) matched_rules_.pop_back();
+  if (observer_) observer_->on_event(event, refused ? &refusal : nullptr, matched_rules_);
+}
+
+void Processor::count_refusal(const Refusal& refusal) {
+  ++out_->stats.refusals;
+  std::string_view cause = refusal.classification->cause;
+  for (RefusalCount& known : out_->refusals) {
+    if (known.cause == cause && known.code == refusal.code) {
+      ++known.count;
+      return;
+    }
+  }
+  // Codes come from the logs: past this many in one batch, further ones share an entry.
+  bool full = out_->refusals.size() >= kRefusalSeriesMax;
+  std::string_view code = full ? std::string_view("other") : refusal.code;
+  if (full) {
+    for (RefusalCount& known : out_->refusals) {
+      if (known.cause == cause && known.code == code) {
+        ++known.count;
+        return;
+      }
+    }
+  }
+  out_->refusals.push_back({std::string(code), std::string(cause), 1});
+}
+
+void Processor::count_matches(const std::vector<RuleId>& matched) {
+  for (RuleId rule : matched) {
+    if (match_counts_[rule]++ == 0) counted_.push_back(rule);
+  }
+}
+
+void Processor::finish_counts() {
+  std::sort(counted_.begin(), counted_.end());
+  for (RuleId rule : counted_) {
+    out_->matches.emplace_back(rule, match_counts_[rule]);
+    match_counts_[rule] = 0;
+  }
+  counted_.clear();
+}
+
+void Processor::write_hit(Event& event) {
+  feeding_rules_.clear();
+  const SchemaRules& rules = rules_->for_schema(event.schema);
+  for (RuleId rule : matched_rules_) {
+    if (!rules_->feeds(rule).empty()) feeding_rules_.push_back(rule);
+    for (const GuardedFeed& guarded : rules_->guarded_feeds(rule)) {
+      bool feeds = rules.guards.matches(guarded.guard, rules.predicates, event, memo_);
+      if (feeds) feeding_rules_.push_back(guarded.feed);
+    }
+  }
+  if (feeding_rules_.empty()) return;
+  Hit hit;
+  hit.time = event.time;
+  hit.newest_before = out_->newest;
+  hit.line = event.line;
+  hit.record = event.record;
+  hit.first = static_cast<uint32_t>(out_->records.size());
+  HitWriter writer(out_->records);
+  writer.rules(feeding_rules_);
+  for (uint16_t capture : rules.captures) {
+    const Value& value = event.get(rules_->captures()[capture]);
+    if (value.kind == ValueKind::Absent || value.kind == ValueKind::Null) continue;
+    writer.capture(capture, value.text());
+  }
+  writer.finish();
+  hit.size = static_cast<uint32_t>(out_->records.size()) - hit.first;
+  out_->hits.push_back(hit);
+}
+
+}  // namespace picket

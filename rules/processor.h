@@ -1,0 +1,64 @@
+// Processor: the decode worker's whole job on one batch: lines -> events -> refusals and hits.
+//
+// Everything here depends on the batch and the rule set alone, never on other batches, so workers
+// may take batches in any order; the engine puts the results back in sequence.
+//
+// Thread rule: one Processor per worker; the rule set is shared and const. In steady state nothing
+// is allocated per event.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "rules/classifier.h"
+#include "rules/decode.h"
+#include "rules/hit.h"
+#include "rules/rule_set.h"
+
+namespace picket {
+
+// What a worker knows of the stream a batch belongs to.
+struct BatchContext {
+  int fixed_schema = -1;  // SchemaId, or -1: recognise each line
+  Timestamp future_limit = Timestamp::max();
+};
+
+// Sees each event as it is judged: for `classify`, `match` and `explain`. Called on the worker.
+class EventObserver {
+ public:
+  virtual ~EventObserver() = default;
+  // `refusal` is null for events that are none; `detections` are the rules that matched.
+  virtual void on_event(Event& event, const Refusal* refusal,
+                        const std::vector<RuleId>& detections) = 0;
+};
+
+class Processor final : private EventSink {
+ public:
+  // REQUIRES: `observer`, if any, outlives the processor.
+  explicit Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observer = nullptr);
+
+  // Works through `batch` and returns what came of it, dead letters included. `out` is reused.
+  void process(LineBatch batch, const BatchContext& context, HitBatch& out);
+
+ private:
+  void on_event(Event& event) override;
+  void lines(const BatchContext& context);
+  void dead_letter(DecodeError reason, uint32_t line, std::string_view text);
+  void count_refusal(const Refusal& refusal);
+  void count_matches(const std::vector<RuleId>& matched);
+  void write_hit(Event& event);
+  void finish_counts();
+
+  std::shared_ptr<const RuleSet> rules_;
+  EventObserver* observer_;
+  Decoder decoder_;
+  MatchMemo memo_;
+  HitBatch* out_ = nullptr;
+  std::vector<uint32_t> matched_;       // indexes in the matcher
+  std::vector<RuleId> matched_rules_;   // their rule ids
+  std::vector<RuleId> feeding_rules_;   // those that feed a correlation
+  std::vector<uint32_t> match_counts_;  // by RuleId, of the batch
+  std::vector<RuleId> counted_;         // rules with a count in match_counts_
+};
+
+}  // namespace picket

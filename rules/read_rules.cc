@@ -1,0 +1,215 @@
+// From the documents of a rule file to specs: detection, correlation and filter rules.
+//
+// Sigma allows any further top-level keys, so those are not checked; what is inside `correlation`
+// and `picket` is. A rule with problems becomes one diagnostic at the first of them, with the
+// others listed in its message, so that the number of rejected rules can be counted.
+//
+// Tested by tests/rules/read_rules_test.cc and, on a large public corpus, by
+// tests/rules/sigma_corpus_test.cc.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "rules/parse_condition.h"
+#include "rules/read_context.h"
+#include "rules/read_correlation.h"
+#include "rules/read_match.h"
+#include "rules/read_picket.h"
+#include "rules/rule_spec.h"
+
+namespace picket {
+namespace {
+
+std::string text_under(const Node& root, std::string_view key, ReadContext& context) {
+  const Node* node = root.find(key);
+  if (node == nullptr || node->is_null()) return {};
+  return read_string(*node, context.diagnostics).value_or("");
+}
+
+void read_title(const Node& root, RuleHead& head, ReadContext& context) {
+  head.title = text_under(root, "title", context);
+  if (!head.title.empty()) return;
+  const Node* title = root.find("title");
+  if (title == nullptr || title->is_null() || title->is_scalar()) {
+    context.error(title == nullptr ? root : *title, "a rule needs a title");
+  }
+}
+
+void read_level(const Node& root, RuleHead& head, ReadContext& context) {
+  const std::string text = text_under(root, "level", context);
+  if (text.empty()) return;
+  if (const auto level = parse_level(text)) {
+    head.level = *level;
+    return;
+  }
+  std::string hint = did_you_mean(text, {"informational", "low", "medium", "high", "critical"});
+  if (hint.empty()) hint = "use one of informational, low, medium, high, critical";
+  context.error(*root.find("level"), fmt::format("unknown level '{}'", text), std::move(hint));
+}
+
+// Foreign attributes that mean the same as one of ours; the rest of them are of no use here.
+void read_foreign_attributes(const Node& root, RuleHead& head, ReadContext& context) {
+  const Node* custom = root.find("custom_attributes");
+  const Node* suppress = root.find("rsigma.suppress");
+  if (suppress == nullptr && custom != nullptr) suppress = custom->find("rsigma.suppress");
+  if (suppress == nullptr) return;
+  head.picket.cooldown =
+      read_duration(*suppress, context.diagnostics).value_or(head.picket.cooldown);
+}
+
+// Returns the options of a correlation type of ours, or null.
+const Node* read_head(const Node& root, RuleKind kind, RuleHead& head, ReadContext& context) {
+  head.where = root.where();
+  read_title(root, head, context);
+  head.id = text_under(root, "id", context);
+  head.name = text_under(root, "name", context);
+  head.description = text_under(root, "description", context);
+  if (const Node* tags = root.find("tags"); tags != nullptr && !tags->is_null()) {
+    head.tags = read_strings(*tags, context.diagnostics).value_or(std::vector<std::string>{});
+  }
+  read_level(root, head, context);
+  read_foreign_attributes(root, head, context);
+  const Node* block = root.find("picket");
+  if (block == nullptr || block->is_null()) return nullptr;
+  const Duration cooldown = head.picket.cooldown;
+  PicketReading reading = read_picket(*block, kind, context);
+  head.picket = std::move(reading.block);
+  if (block->find("cooldown") == nullptr) head.picket.cooldown = cooldown;
+  return reading.correlation;
+}
+
+// Only three keys of a logsource select anything; Sigma also puts prose there.
+Logsource read_logsource(const Node& root, ReadContext& context) {
+  const Node* node = root.find("logsource");
+  if (node == nullptr || node->is_null()) return {};
+  if (!node->is_map()) {
+    context.error(*node, "'logsource' must be a map");
+    return {};
+  }
+  return {text_under(*node, "product", context), text_under(*node, "service", context),
+          text_under(*node, "category", context)};
+}
+
+// The selections of a `detection` or `filter` map and the condition over them.
+MatchTree read_detection(const Node& node, std::string_view what, ReadContext& context) {
+  if (!node.is_map()) {
+    context.error(node, fmt::format("'{}' must be a map of selections and a condition", what));
+    return {};
+  }
+  const size_t problems = context.diagnostics.size();
+  std::vector<Selection> selections;
+  for (const Node::Entry& entry : node.entries()) {
+    const std::string& name = entry.key.text();
+    if (name == "condition" || (what == "filter" && name == "rules")) continue;
+    if (name == "timeframe") {
+      context.error(entry.key, "'timeframe' left the detection part of Sigma with version 2",
+                    "write a rule with 'correlation:' that refers to this one");
+      continue;
+    }
+    selections.push_back({&entry.key, read_selection(entry.value, context), false});
+  }
+  const Node* condition = node.find("condition");
+  if (condition == nullptr || condition->is_null()) {
+    context.error(node, fmt::format("'{}' needs a condition", what));
+    return {};
+  }
+  MatchTree tree = parse_condition(*condition, selections, context);
+  if (context.diagnostics.size() > problems) return tree;
+  for (const Selection& selection : selections) {
+    if (selection.used) continue;
+    context.warn(*selection.key,
+                 fmt::format("selection '{}' is not used by the condition", selection.key->text()));
+  }
+  return tree;
+}
+
+// One diagnostic for a rejected rule; warnings of a rule that loads stay as they are.
+void settle(Diagnostics problems, Diagnostics& rejected) {
+  if (!has_errors(problems)) return append(rejected, std::move(problems));
+  std::erase_if(problems, [](const Diagnostic& d) { return d.severity != Severity::Error; });
+  constexpr size_t kListedMax = 10;
+  Diagnostic& first = problems.front();
+  for (size_t i = 1; i < problems.size() && i <= kListedMax; ++i) {
+    first.message += fmt::format("; line {}:{}: {}", problems[i].where.line,
+                                 problems[i].where.column, problems[i].message);
+  }
+  if (problems.size() > kListedMax + 1) {
+    first.message += fmt::format("; and {} more", problems.size() - kListedMax - 1);
+  }
+  rejected.push_back(std::move(first));
+}
+
+void read_detection_rule(const Node& root, ReadContext& context, RuleDocuments& rules) {
+  DetectionSpec spec;
+  read_head(root, RuleKind::Detection, spec.head, context);
+  spec.logsource = read_logsource(root, context);
+  spec.condition = read_detection(*root.find("detection"), "detection", context);
+  if (!has_errors(context.diagnostics)) rules.detections.push_back(std::move(spec));
+}
+
+void read_correlation_rule(const Node& root, ReadContext& context, RuleDocuments& rules) {
+  CorrelationSpec spec;
+  spec.options = read_head(root, RuleKind::Correlation, spec.head, context);
+  // Older files keep `generate` beside `correlation`.
+  if (const Node* generate = root.find("generate")) {
+    spec.generate = read_bool(*generate, context.diagnostics).value_or(false);
+  }
+  read_correlation(*root.find("correlation"), spec, context);
+  if (!has_errors(context.diagnostics)) rules.correlations.push_back(std::move(spec));
+}
+
+void read_filter_rule(const Node& root, ReadContext& context, RuleDocuments& rules) {
+  FilterSpec spec;
+  read_head(root, RuleKind::Filter, spec.head, context);
+  spec.logsource = read_logsource(root, context);
+  const Node& filter = *root.find("filter");
+  if (const Node* names = filter.find("rules"); names != nullptr && !names->is_null()) {
+    spec.rules = read_strings(*names, context.diagnostics).value_or(std::vector<std::string>{});
+  }
+  spec.condition = read_detection(filter, "filter", context);
+  if (!has_errors(context.diagnostics)) rules.filters.push_back(std::move(spec));
+}
+
+void read_document(const Node& root, ReadContext& context, RuleDocuments& rules) {
+  if (!root.is_map()) return context.error(root, "a rule must be a map");
+  if (const Node* action = root.find("action")) {
+    return context.error(*action, "'action' collections left Sigma with version 2",
+                         "write each rule out, or use a 'correlation:' or 'filter:' document");
+  }
+  const bool correlation = root.find("correlation") != nullptr;
+  const bool filter = root.find("filter") != nullptr;
+  const bool detection = root.find("detection") != nullptr;
+  if (correlation + filter + detection > 1) {
+    context.error(root, "a document is one of detection, correlation and filter, not several");
+  } else if (correlation) {
+    read_correlation_rule(root, context, rules);
+  } else if (filter) {
+    read_filter_rule(root, context, rules);
+  } else if (detection) {
+    read_detection_rule(root, context, rules);
+  } else {
+    std::string hint;
+    for (const Node::Entry& entry : root.entries()) {
+      if (hint.empty()) {
+        hint = did_you_mean(entry.key.text(), {"detection", "correlation", "filter"});
+      }
+    }
+    context.error(root, "the document has no 'detection', 'correlation' or 'filter'",
+                  std::move(hint));
+  }
+}
+
+}  // namespace
+
+void read_rules(YamlFile file, const Placeholders& placeholders, RuleDocuments& rules) {
+  // The file moves first: Nodes keep their addresses, because only its vector's handle moves.
+  rules.files.push_back(std::move(file));
+  for (const Node& document : rules.files.back().documents) {
+    if (document.is_null()) continue;
+    ReadContext context{placeholders};
+    read_document(document, context, rules);
+    settle(std::move(context.diagnostics), rules.rejected);
+  }
+}
+
+}  // namespace picket

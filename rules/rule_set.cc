@@ -1,0 +1,400 @@
+#include "rules/rule_set.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace picket {
+namespace {
+
+constexpr Duration kDefaultResolve{std::chrono::minutes(5)};
+
+uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
+
+// What a correlation means, as text: changes in wording keep its windows alive.
+std::string meaning(const CorrelationSpec& spec) {
+  std::string text = fmt::format("{}|{}|", spec.type, spec.timespan.count());
+  for (const auto& rule : spec.rules) text += rule + ",";
+  for (const auto& field : spec.group_by) text += field + ";";
+  for (const auto& [comparison, bound] : spec.condition.bounds) {
+    text += fmt::format("{}:{};", static_cast<int>(comparison), bound);
+  }
+  for (const auto& field : spec.condition.fields) text += field + ",";
+  return text + spec.head.id + "|" + spec.head.name;
+}
+
+void collect_fields(const MatchTree& tree, FieldTable& fields, std::set<FieldId>& out) {
+  if (tree.kind == MatchTree::Kind::Leaf) {
+    if (!tree.leaf.field.empty()) out.insert(fields.intern(tree.leaf.field));
+    if (tree.leaf.op == MatchOp::FieldRef) out.insert(fields.intern(tree.leaf.text));
+  }
+  for (const MatchTree& child : tree.children) collect_fields(child, fields, out);
+}
+
+// "No exception applies": what an exception matches while it has not expired is left out. The clock
+// that counts is the event's, so a replay honours the exceptions of that day.
+MatchTree no_exception(const std::vector<RuleException>& exceptions) {
+  MatchTree any{.kind = MatchTree::Kind::Or};
+  for (const RuleException& exception : exceptions) {
+    MatchTree both{.kind = MatchTree::Kind::And};
+    both.children.push_back(exception.match);
+    if (exception.expires) {
+      MatchTree before{.kind = MatchTree::Kind::Leaf};
+      before.leaf.op = MatchOp::Before;
+      before.leaf.number = static_cast<double>(to_ms(*exception.expires));
+      both.children.push_back(std::move(before));
+    }
+    any.children.push_back(std::move(both));
+  }
+  MatchTree none{.kind = MatchTree::Kind::Not};
+  none.children.push_back(std::move(any));
+  return none;
+}
+
+// The condition that is run: the rule's, less its exceptions. The rule's fingerprint is made
+// without them, so that adding one does not throw away its windows.
+MatchTree effective_condition(const DetectionSpec& rule) {
+  if (rule.head.picket.exceptions.empty()) return rule.condition;
+  MatchTree both{.kind = MatchTree::Kind::And};
+  both.children.push_back(rule.condition);
+  both.children.push_back(no_exception(rule.head.picket.exceptions));
+  return both;
+}
+
+}  // namespace
+
+bool logsource_applies(const Logsource& rule, const Logsource& schema) {
+  auto agree = [](const std::string& a, const std::string& b) {
+    return a.empty() || b.empty() || a == b;
+  };
+  return agree(rule.product, schema.product) && agree(rule.service, schema.service) &&
+         agree(rule.category, schema.category);
+}
+
+int RuleSet::find_schema(std::string_view name) const {
+  for (size_t i = 0; i < plans_.schemas.size(); ++i) {
+    if (plans_.schemas[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+class RuleSetCompiler {
+ public:
+  RuleSetCompiler(RuleDocuments documents, std::vector<Schema> schemas)
+      : set_(new RuleSet()), source_schemas_(std::move(schemas)) {
+    set_->documents_ = std::move(documents);
+  }
+
+  Result<std::shared_ptr<const RuleSet>> compile() {
+    apply_filters();
+    check_detections();
+    base_captures();
+    list_rules();
+    wire_correlations();
+    wanted_.resize(source_schemas_.size());
+    set_->schemas_.resize(source_schemas_.size());
+    for (size_t s = 0; s < source_schemas_.size(); ++s) add_rules(s);
+    PICKET_TRY(set_->plans_,
+               compile_plans(std::move(source_schemas_), set_->fields_, wanted_lists()));
+    for (size_t s = 0; s < set_->schemas_.size(); ++s) freeze(s);
+    fingerprint();
+    return std::shared_ptr<const RuleSet>(std::move(set_));
+  }
+
+ private:
+  void reject(Diagnostics why) { append(set_->documents_.rejected, std::move(why)); }
+
+  // A filter narrows the rules it names: their condition becomes "condition and filter".
+  void apply_filters() {
+    for (const FilterSpec& filter : set_->documents_.filters) {
+      bool any = std::find(filter.rules.begin(), filter.rules.end(), "any") != filter.rules.end();
+      for (DetectionSpec& rule : set_->documents_.detections) {
+        bool named = any && logsource_applies(filter.logsource, rule.logsource);
+        for (const std::string& name : filter.rules) {
+          named = named || name == rule.head.id || (!name.empty() && name == rule.head.name);
+        }
+        if (!named) continue;
+        MatchTree both{.kind = MatchTree::Kind::And};
+        both.children.push_back(std::move(rule.condition));
+        both.children.push_back(filter.condition);
+        rule.condition = std::move(both);
+      }
+    }
+  }
+
+  Result<uint32_t> compiles(const MatchTree& condition, const Location& where) {
+    PredicateSet scratch;
+    Matcher matcher;
+    return matcher.add(scratch, condition, set_->fields_, where);
+  }
+
+  // Leaves out detections whose predicates, those of their exceptions included, do not compile.
+  void check_detections() {
+    auto& detections = set_->documents_.detections;
+    std::vector<DetectionSpec> good;
+    for (DetectionSpec& rule : detections) {
+      auto added = compiles(effective_condition(rule), rule.head.where);
+      if (!added) {
+        reject(std::move(added).error());
+        continue;
+      }
+      good.push_back(std::move(rule));
+    }
+    detections = std::move(good);
+    std::stable_sort(detections.begin(), detections.end(), [](const auto& a, const auto& b) {
+      auto priority = [](const DetectionSpec& rule) {
+        return rule.head.picket.classify ? rule.head.picket.classify->priority : INT32_MAX;
+      };
+      return priority(a) < priority(b);
+    });
+  }
+
+  void base_captures() {
+    for (FieldId field :
+         {BuiltinField::kActor, BuiltinField::kCode, BuiltinField::kCause, BuiltinField::kRequestId,
+          BuiltinField::kMethod, BuiltinField::kPath, BuiltinField::kStatus, BuiltinField::kTarget,
+          BuiltinField::kRpcMethod, BuiltinField::kRpcService}) {
+      set_->captures_.push_back(field);
+    }
+  }
+
+  uint16_t capture(const std::string& name) {
+    FieldId field = set_->fields_.intern(name);
+    auto it = std::find(set_->captures_.begin(), set_->captures_.end(), field);
+    if (it == set_->captures_.end()) {
+      set_->captures_.push_back(field);
+      return static_cast<uint16_t>(set_->captures_.size() - 1);
+    }
+    return static_cast<uint16_t>(it - set_->captures_.begin());
+  }
+
+  void list_rules() {
+    for (const DetectionSpec& rule : set_->documents_.detections) {
+      RuleKind kind = rule.head.picket.classify ? RuleKind::Classify : RuleKind::Detection;
+      set_->rules_.push_back({kind, &rule.head, hash_of(dump(rule.condition) + rule.head.id), -1});
+    }
+    for (const CorrelationSpec& rule : set_->documents_.correlations) {
+      set_->rules_.push_back({RuleKind::Correlation, &rule.head, hash_of(meaning(rule)), -1});
+    }
+    set_->feeds_.resize(set_->rules_.size());
+    set_->guarded_.resize(set_->rules_.size());
+  }
+
+  // The detection called `reference` by name or id, or -1.
+  int find_detection(const std::string& reference) const {
+    for (size_t i = 0; i < set_->documents_.detections.size(); ++i) {
+      const RuleHead& head = set_->documents_.detections[i].head;
+      if (head.id == reference || head.name == reference) return static_cast<int>(i);
+    }
+    return -1;
+  }
+
+  void wire_correlations() {
+    std::set<size_t> referenced;
+    size_t detections = set_->documents_.detections.size();
+    for (size_t i = 0; i < set_->documents_.correlations.size(); ++i) {
+      const CorrelationSpec& spec = set_->documents_.correlations[i];
+      auto made = wire(spec, static_cast<RuleId>(detections + i));
+      if (!made) reject(std::move(made).error());
+      for (const std::string& reference : spec.rules) {
+        int found = find_detection(reference);
+        if (found >= 0 && !spec.generate) referenced.insert(static_cast<size_t>(found));
+      }
+    }
+    for (size_t i = 0; i < detections; ++i) {
+      const DetectionSpec& rule = set_->documents_.detections[i];
+      if (rule.head.picket.classify || referenced.contains(i)) continue;
+      wire_single(rule, static_cast<RuleId>(i));
+    }
+  }
+
+  Result<int> wire(const CorrelationSpec& spec, RuleId rule) {
+    PICKET_TRY(auto correlator, make_correlator(spec));
+    if (spec.rules.empty()) return fail(spec.head.where, "the correlation names no rules");
+    std::vector<size_t> fed;
+    for (const std::string& reference : spec.rules) {
+      int found = find_detection(reference);
+      if (found < 0) return unknown_reference(spec, reference);
+      fed.push_back(static_cast<size_t>(found));
+    }
+    std::optional<uint32_t> guard;
+    if (!spec.head.picket.exceptions.empty()) {
+      MatchTree condition = no_exception(spec.head.picket.exceptions);
+      PICKET_TRY([[maybe_unused]] uint32_t good, compiles(condition, spec.head.where));
+      guard = static_cast<uint32_t>(guards_.size());
+      guards_.push_back({std::move(condition), &spec.head.where});
+    }
+    CorrelationProgram program;
+    program.rule = rule;
+    program.correlator = std::move(correlator);
+    program.timespan = spec.timespan;
+    program.resolve_after = spec.head.picket.resolve_after.value_or(spec.timespan);
+    program.needs_value = !spec.condition.fields.empty();
+    for (const std::string& field : spec.group_by) {
+      program.group_labels.push_back(field == "actor" ? std::string() : label_name(field));
+    }
+    auto index = static_cast<uint32_t>(set_->correlations_.size());
+    for (size_t detection : fed) {
+      Feed feed{.correlation = index};
+      for (const std::string& field : spec.group_by) {
+        feed.group.push_back(capture(field_for(spec, field, detection)));
+      }
+      for (const std::string& field : spec.condition.fields) {
+        feed.value.push_back(capture(field_for(spec, field, detection)));
+      }
+      add_feed(detection, std::move(feed), guard);
+    }
+    set_->correlations_.push_back(std::move(program));
+    set_->rules_[rule].correlation = static_cast<int>(index);
+    return static_cast<int>(index);
+  }
+
+  void add_feed(size_t detection, Feed feed, std::optional<uint32_t> guard) {
+    if (!guard) {
+      set_->feeds_[detection].push_back(std::move(feed));
+      return;
+    }
+    auto id = static_cast<RuleId>(set_->feeds_.size());
+    set_->feeds_.push_back({std::move(feed)});
+    set_->guarded_[detection].push_back({id, *guard});
+  }
+
+  std::unexpected<Diagnostics> unknown_reference(const CorrelationSpec& spec,
+                                                 const std::string& reference) const {
+    std::vector<std::string> known;
+    for (const DetectionSpec& rule : set_->documents_.detections) {
+      if (!rule.head.name.empty()) known.push_back(rule.head.name);
+    }
+    for (const CorrelationSpec& other : set_->documents_.correlations) {
+      if (other.head.name == reference || other.head.id == reference) {
+        return fail(spec.head.where,
+                    "rule '" + reference + "' is a correlation; only detections can be counted");
+      }
+    }
+    std::optional<std::string> near = nearest(reference, known);
+    return fail(spec.head.where, "the correlation refers to '" + reference + "', which is no rule",
+                near ? "did you mean '" + *near + "'?" : "");
+  }
+
+  // The field that `name` stands for in events of one detection: itself, or what an alias says.
+  std::string field_for(const CorrelationSpec& spec, const std::string& name,
+                        size_t detection) const {
+    const RuleHead& head = set_->documents_.detections[detection].head;
+    for (const FieldAlias& alias : spec.aliases) {
+      if (alias.alias != name) continue;
+      for (const auto& [rule, field] : alias.fields) {
+        if (rule == head.name || rule == head.id) return field;
+      }
+    }
+    return name;
+  }
+
+  // A detection that no correlation counts alerts by itself, once per actor and quiet period.
+  void wire_single(const DetectionSpec& rule, RuleId id) {
+    CorrelationSpec spec;
+    spec.head = rule.head;
+    spec.type = "event_count";
+    spec.timespan = kDefaultResolve;
+    spec.condition.bounds = {{Comparison::GreaterEqual, 1.0}};
+    auto correlator = make_correlator(spec);
+    if (!correlator) {
+      reject(std::move(correlator).error());
+      return;
+    }
+    CorrelationProgram program;
+    program.rule = id;
+    program.correlator = *std::move(correlator);
+    program.timespan = spec.timespan;
+    program.resolve_after = rule.head.picket.resolve_after.value_or(kDefaultResolve);
+    program.group_labels = {std::string()};
+    auto index = static_cast<uint32_t>(set_->correlations_.size());
+    set_->correlations_.push_back(std::move(program));
+    set_->rules_[id].correlation = static_cast<int>(index);
+    set_->feeds_[id].push_back({index, {EvidenceCapture::kActor}, {}});
+  }
+
+  void add_rules(size_t s) {
+    const Schema& schema = source_schemas_[s];
+    SchemaRules& rules = set_->schemas_[s];
+    std::set<FieldId>& wanted = wanted_[s];
+    std::set<uint16_t> captures;
+    for (size_t i = 0; i < set_->documents_.detections.size(); ++i) {
+      const DetectionSpec& rule = set_->documents_.detections[i];
+      if (!logsource_applies(rule.logsource, schema.logsource)) continue;
+      MatchTree condition = effective_condition(rule);
+      collect_fields(condition, set_->fields_, wanted);
+      bool classify = rule.head.picket.classify.has_value();
+      Matcher& matcher = classify ? rules.classifier : rules.detections;
+      auto added = matcher.add(rules.predicates, condition, set_->fields_, rule.head.where);
+      if (!added) continue;  // check_detections has seen to that
+      (classify ? rules.classifier_rules : rules.detection_rules).push_back(static_cast<RuleId>(i));
+      add_captures(set_->feeds_[i], captures);
+      for (const GuardedFeed& guarded : set_->guarded_[i]) {
+        add_captures(set_->feeds_[guarded.feed], captures);
+      }
+    }
+    for (const auto& [condition, where] : guards_) {
+      collect_fields(condition, set_->fields_, wanted);
+      (void)rules.guards.add(rules.predicates, condition, set_->fields_, *where);
+    }
+    for (uint16_t i = 0; i < EvidenceCapture::kCount; ++i) captures.insert(i);
+    for (uint16_t capture : captures) wanted.insert(set_->captures_[capture]);
+    rules.captures.assign(captures.begin(), captures.end());
+  }
+
+  static void add_captures(const std::vector<Feed>& feeds, std::set<uint16_t>& captures) {
+    for (const Feed& feed : feeds) {
+      captures.insert(feed.group.begin(), feed.group.end());
+      captures.insert(feed.value.begin(), feed.value.end());
+    }
+  }
+
+  std::vector<std::vector<FieldId>> wanted_lists() const {
+    std::vector<std::vector<FieldId>> lists;
+    for (const auto& fields : wanted_) lists.emplace_back(fields.begin(), fields.end());
+    return lists;
+  }
+
+  void freeze(size_t s) {
+    const DecodePlan& plan = set_->plans_.plans[s];
+    Matcher::FieldCost costs(set_->fields_.size(), 0);
+    for (size_t field = 0; field < costs.size(); ++field) {
+      for (const Alternative& alternative : plan.fields[field].alternatives) {
+        if (alternative.inner >= 0 || !alternative.header.empty()) costs[field] = 4;
+        if (alternative.capture) costs[field] = std::max<uint8_t>(costs[field], 3);
+      }
+    }
+    costs[BuiltinField::kActor] = 2;
+    SchemaRules& rules = set_->schemas_[s];
+    rules.classifier.freeze(rules.predicates, costs);
+    rules.detections.freeze(rules.predicates, costs);
+    rules.guards.freeze(rules.predicates, costs);
+  }
+
+  void fingerprint() {
+    std::string all;
+    for (const RuleInfo& rule : set_->rules_) all += fmt::format("{:x},", rule.fingerprint);
+    for (const auto& guarded : set_->guarded_) {
+      for (const GuardedFeed& feed : guarded) all += fmt::format("{},", feed.feed);
+      all += ";";
+    }
+    for (FieldId field : set_->captures_) all += set_->fields_.name(field) + ";";
+    for (const Schema& schema : set_->plans_.schemas) all += schema.name + ";";
+    set_->fingerprint_ = hash_of(all);
+  }
+
+  std::unique_ptr<RuleSet> set_;
+  std::vector<Schema> source_schemas_;
+  std::vector<std::set<FieldId>> wanted_;
+  std::vector<std::pair<MatchTree, const Location*>> guards_;  // by GuardedFeed::guard
+};
+
+Result<std::shared_ptr<const RuleSet>> RuleSet::make(RuleDocuments documents,
+                                                     std::vector<Schema> schemas) {
+  return RuleSetCompiler(std::move(documents), std::move(schemas)).compile();
+}
+
+}  // namespace picket

@@ -1,0 +1,133 @@
+// RuleSet: everything that rules and schemas compile to, frozen.
+//
+// Stages: RuleDocuments (what was read) -> one SchemaRules per schema (which rules apply to its
+// events, as matchers) + one CorrelationProgram per correlation -> DecodePlans (which fields the
+// decoder must fill). Reloading makes a new RuleSet and swaps it whole.
+//
+// Thread rule: const after make(); shared by all threads as shared_ptr<const RuleSet>.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "rules/correlator.h"
+#include "rules/decode_plan.h"
+#include "rules/field_table.h"
+#include "rules/matcher.h"
+#include "rules/rule_spec.h"
+#include "rules/types.h"
+
+namespace picket {
+
+enum class RuleKind : uint8_t { Classify, Detection, Correlation };
+
+// One rule as people know it. `spec` indexes detections() or correlations() by kind.
+struct RuleInfo {
+  RuleKind kind = RuleKind::Detection;
+  const RuleHead* head = nullptr;
+  uint64_t fingerprint = 0;  // of what the rule means: state survives as long as this does
+  int correlation = -1;      // index of its CorrelationProgram, -1: alerts on nothing
+};
+
+// The rules for the events of one schema.
+struct SchemaRules {
+  PredicateSet predicates;
+  Matcher classifier;
+  std::vector<RuleId> classifier_rules;  // by index in the matcher
+  Matcher detections;
+  std::vector<RuleId> detection_rules;
+  Matcher guards;                  // by GuardedFeed::guard: true unless an exception applies
+  std::vector<uint16_t> captures;  // which of RuleSet::captures its hits carry
+};
+
+// How hits of one detection rule feed one correlation.
+struct Feed {
+  uint32_t correlation = 0;
+  std::vector<uint16_t> group;  // captures whose values make the group
+  std::vector<uint16_t> value;  // captures whose values are counted
+};
+
+// A feed of a correlation with exceptions: it has an id of its own next to those of the rules, and
+// a hit carries that id only when the guard holds. So a rule without exceptions pays nothing, and
+// the engine need not know of them.
+struct GuardedFeed {
+  RuleId feed = 0;     // for RuleSet::feeds()
+  uint32_t guard = 0;  // index in SchemaRules::guards
+};
+
+// A rule that alerts: a correlation, or a detection on its own (one event is enough).
+struct CorrelationProgram {
+  RuleId rule = 0;
+  std::unique_ptr<Correlator> correlator;
+  Duration timespan{0};
+  Duration resolve_after{0};
+  // By group field; an empty text stands for the actor, which brings its own labels.
+  std::vector<std::string> group_labels;
+  bool needs_value = false;
+};
+
+// Indexes into RuleSet::captures that every rule set has, for evidence.
+struct EvidenceCapture {
+  static constexpr uint16_t kActor = 0;
+  static constexpr uint16_t kCode = 1;
+  static constexpr uint16_t kCause = 2;
+  static constexpr uint16_t kRequestId = 3;
+  static constexpr uint16_t kMethod = 4;
+  static constexpr uint16_t kPath = 5;
+  static constexpr uint16_t kStatus = 6;
+  static constexpr uint16_t kTarget = 7;
+  static constexpr uint16_t kRpcMethod = 8;
+  static constexpr uint16_t kRpcService = 9;
+  static constexpr uint16_t kCount = 10;
+};
+
+class RuleSet {
+ public:
+  // Compiles. Rules that do not compile are left out and listed in rejected() together with those
+  // that could not be read; only broken schemas fail the whole.
+  static Result<std::shared_ptr<const RuleSet>> make(RuleDocuments documents,
+                                                     std::vector<Schema> schemas);
+
+  const DecodePlans& plans() const { return plans_; }
+  const FieldTable& fields() const { return fields_; }
+  const std::vector<RuleInfo>& rules() const { return rules_; }
+  const SchemaRules& for_schema(SchemaId schema) const { return schemas_[schema]; }
+  const std::vector<CorrelationProgram>& correlations() const { return correlations_; }
+  // By RuleId of a detection, or GuardedFeed::feed; empty for rules that feed nothing.
+  const std::vector<Feed>& feeds(RuleId rule) const { return feeds_[rule]; }
+  // Ids that feeds() takes: those of the rules, then those of guarded feeds.
+  size_t feed_ids() const { return feeds_.size(); }
+  const std::vector<GuardedFeed>& guarded_feeds(RuleId rule) const { return guarded_[rule]; }
+  const std::vector<FieldId>& captures() const { return captures_; }
+  const Diagnostics& rejected() const { return documents_.rejected; }
+  const RuleDocuments& documents() const { return documents_; }
+  // Of everything that hits and their records depend on: rules, schemas, order.
+  uint64_t fingerprint() const { return fingerprint_; }
+  // The schema called `name`, or -1.
+  int find_schema(std::string_view name) const;
+  const Classification& classification(RuleId rule) const {
+    return *rules_[rule].head->picket.classify;
+  }
+
+ private:
+  friend class RuleSetCompiler;
+  RuleSet() = default;
+
+  RuleDocuments documents_;
+  FieldTable fields_;
+  DecodePlans plans_;
+  std::vector<RuleInfo> rules_;
+  std::vector<SchemaRules> schemas_;
+  std::vector<CorrelationProgram> correlations_;
+  std::vector<std::vector<Feed>> feeds_;
+  std::vector<std::vector<GuardedFeed>> guarded_;  // by RuleId
+  std::vector<FieldId> captures_;
+  uint64_t fingerprint_ = 0;
+};
+
+// True when every key that both name agrees.
+bool logsource_applies(const Logsource& rule, const Logsource& schema);
+
+}  // namespace picket

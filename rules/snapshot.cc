@@ -1,0 +1,230 @@
+// Engine state to rows and back.
+//
+// Format: one row per changed group (key: GroupKey; value: last hit, window, dossier), one per
+// changed alert (key: GroupKey; value: AlertTable::encode), and one meta row, rewritten each time:
+//   u32 version, i64 watermark
+//   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order): streams by id
+//   u32 n, n x (text GroupKey, i64 until): alerts that may not open again yet
+//   u64 rule set fingerprint
+//   u32 n, n x (i64 key, i64 time, u32 stream, u64 order, text record): hits in the reorder buffer
+// Each value ends in a hash of its key and the bytes before, so that a damaged row is not believed.
+// Volume: a row per group that took a hit since the last commit, typically a few hundred bytes.
+// A reader passes over rows that it cannot read or whose rule is gone, and counts them; a meta row
+// of another version, or hits of another rule set (rule ids would mean other rules), are passed
+// over too.
+//
+// Tested by snapshot_test.cc.
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "rules/bytes.h"
+#include "rules/engine.h"
+
+namespace picket {
+namespace {
+
+constexpr uint32_t kMetaVersion = 1;
+constexpr std::string_view kMetaKey = "meta";
+
+uint64_t hash_of(std::string_view key, std::string_view value) {
+  return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
+}
+
+void seal(std::string_view key, std::string& value) { put_bytes(value, hash_of(key, value)); }
+
+// Takes the hash off; false when it is not that of the rest.
+bool unseal(std::string_view key, std::string_view& value) {
+  uint64_t hash = 0;
+  if (value.size() < sizeof(hash)) return false;
+  std::string_view tail = value.substr(value.size() - sizeof(hash));
+  value.remove_suffix(sizeof(hash));
+  return take_bytes(tail, hash) && hash == hash_of(key, value);
+}
+
+}  // namespace
+
+EngineChanges Engine::take_changes() {
+  EngineChanges changes;
+  GroupTable::Changes groups = groups_.take_changes();
+  for (const GroupKey& key : groups.erased) changes.groups.push_back({key.encode(), {}, true});
+  for (const Group* group : groups.changed) {
+    std::string value;
+    put_bytes(value, to_ms(group->last));
+    std::string state;
+    group->state->encode(state);
+    put_text(value, state);
+    group->dossier.encode(value);
+    std::string key = group->key.encode();
+    seal(key, value);
+    changes.groups.push_back({std::move(key), std::move(value), false});
+  }
+  std::sort(changed_alerts_.begin(), changed_alerts_.end());
+  changed_alerts_.erase(std::unique(changed_alerts_.begin(), changed_alerts_.end()),
+                        changed_alerts_.end());
+  for (const GroupKey& group : changed_alerts_) {
+    ActiveAlert* active = alerts_.find(group);
+    std::string key = group.encode();
+    std::string value;
+    if (active) {
+      refresh(*active);
+      value = AlertTable::encode(*active);
+      seal(key, value);
+    }
+    changes.alerts.push_back({std::move(key), std::move(value), active == nullptr});
+  }
+  changed_alerts_.clear();
+  changes.meta = encode_meta();
+  return changes;
+}
+
+std::string Engine::encode_meta() const {
+  std::string meta;
+  put_bytes(meta, kMetaVersion);
+  put_bytes(meta, to_ms(time_.mark));
+  put_bytes(meta, static_cast<uint32_t>(streams_.size()));
+  for (const StreamState& stream : streams_) {
+    put_text(meta, stats_.sources[stream.source].name);
+    put_bytes(meta, stream.lateness.has_value());
+    put_bytes(meta, static_cast<int64_t>(stream.lateness.value_or(Duration(0)).count()));
+    put_bytes(meta, to_ms(stream.newest));
+    put_bytes(meta, stream.order);
+  }
+  put_bytes(meta, static_cast<uint32_t>(cooling_.size()));
+  for (const auto& [key, until] : cooling_) {
+    put_text(meta, key.encode());
+    put_bytes(meta, to_ms(until));
+  }
+  put_bytes(meta, rules_->fingerprint());
+  put_bytes(meta, static_cast<uint32_t>(pending_.hits().size()));
+  for (const PendingHit& hit : pending_.hits()) {
+    put_bytes(meta, to_ms(hit.key));
+    put_bytes(meta, to_ms(hit.time));
+    put_bytes(meta, hit.stream);
+    put_bytes(meta, hit.order);
+    put_text(meta, hit.record);
+  }
+  seal(kMetaKey, meta);
+  return meta;
+}
+
+size_t Engine::restore(const EngineChanges& saved) {
+  size_t passed_over = 0;
+  for (const auto& row : saved.groups) passed_over += !restore_group(row);
+  for (const auto& row : saved.alerts) passed_over += !restore_alert(row);
+  if (!saved.meta.empty()) passed_over += !restore_meta(saved.meta);
+  return passed_over;
+}
+
+bool Engine::restore_group(const EngineChanges::Row& row) {
+  std::optional<GroupKey> key = GroupKey::decode(row.key);
+  if (!key || groups_.find(*key)) return false;
+  auto rule = by_fingerprint_.find(key->rule);
+  if (rule == by_fingerprint_.end()) return false;
+  const CorrelationProgram& program = rules_->correlations()[rule->second];
+  std::string_view in = row.value;
+  if (!unseal(row.key, in)) return false;
+  int64_t last = 0;
+  std::string_view state;
+  Dossier dossier;
+  std::unique_ptr<GroupState> made = program.correlator->make_state();
+  if (!take_bytes(in, last) || !take_text(in, state) || !dossier.decode(in) || !in.empty() ||
+      !made->decode(state)) {
+    return false;
+  }
+  Group* group = groups_.add(*key, std::move(made));
+  if (!group) return false;
+  group->correlation = rule->second;
+  group->last = timestamp_ms(last);
+  group->dossier = std::move(dossier);
+  group->stored = true;
+  // Whether it fires is what the alert's row says: without that row nothing would ever end it.
+  groups_.touch(*group, 0.0, group->dossier.events);
+  return true;
+}
+
+bool Engine::restore_alert(const EngineChanges::Row& row) {
+  std::string_view in = row.value;
+  if (!unseal(row.key, in)) return false;
+  std::optional<ActiveAlert> active = AlertTable::decode(in);
+  if (!active || alerts_.find(active->key)) return false;
+  auto rule = by_fingerprint_.find(active->key.rule);
+  if (rule == by_fingerprint_.end()) return false;
+  active->correlation = rule->second;
+  const RuleHead& known = head(rules_->correlations()[rule->second]);
+  active->alert.rule = {known.id, known.name, known.title};
+  ++stats_.alerts_active[static_cast<size_t>(active->alert.severity)];
+  if (Group* group = groups_.find(active->key)) {
+    group->firing = true;
+    groups_.touch(*group, 1.0, group->dossier.events);
+  }
+  alerts_.open(*std::move(active));
+  return true;
+}
+
+bool Engine::restore_meta(std::string_view in) {
+  uint32_t version = 0;
+  int64_t mark = 0;
+  if (!unseal(kMetaKey, in) || !take_bytes(in, version) || version != kMetaVersion ||
+      !take_bytes(in, mark)) {
+    return false;
+  }
+  time_.mark = timestamp_ms(mark);
+  uint64_t fingerprint = 0;
+  return restore_streams(in) && restore_cooling(in) && take_bytes(in, fingerprint) &&
+         fingerprint == rules_->fingerprint() && restore_pending(in);
+}
+
+bool Engine::restore_streams(std::string_view& in) {
+  uint32_t count = 0;
+  if (!take_bytes(in, count)) return false;
+  for (uint32_t i = 0; i < count; ++i) {
+    std::string source;
+    StreamState stream;
+    bool has_lateness = false;
+    int64_t lateness = 0;
+    int64_t newest = 0;
+    if (!take_text(in, source) || !take_bytes(in, has_lateness) || !take_bytes(in, lateness) ||
+        !take_bytes(in, newest) || !take_bytes(in, stream.order)) {
+      return false;
+    }
+    if (has_lateness) stream.lateness = Duration(lateness);
+    stream.newest = timestamp_ms(newest);
+    saved_streams_.emplace_back(std::move(source), stream);
+  }
+  return true;
+}
+
+bool Engine::restore_cooling(std::string_view& in) {
+  uint32_t count = 0;
+  if (!take_bytes(in, count)) return false;
+  for (uint32_t i = 0; i < count; ++i) {
+    std::string_view key;
+    int64_t until = 0;
+    if (!take_text(in, key) || !take_bytes(in, until)) return false;
+    if (std::optional<GroupKey> group = GroupKey::decode(key)) {
+      cooling_[*group] = timestamp_ms(until);
+    }
+  }
+  return true;
+}
+
+bool Engine::restore_pending(std::string_view& in) {
+  uint32_t count = 0;
+  if (!take_bytes(in, count)) return false;
+  for (uint32_t i = 0; i < count; ++i) {
+    int64_t key = 0;
+    int64_t time = 0;
+    PendingHit hit;
+    if (!take_bytes(in, key) || !take_bytes(in, time) || !take_bytes(in, hit.stream) ||
+        !take_bytes(in, hit.order) || !take_text(in, hit.record)) {
+      return false;
+    }
+    hit.key = timestamp_ms(key);
+    hit.time = timestamp_ms(time);
+    pending_.push(std::move(hit));
+  }
+  return in.empty();
+}
+
+}  // namespace picket

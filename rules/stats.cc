@@ -1,0 +1,50 @@
+#include "rules/stats.h"
+
+#include <numeric>
+
+namespace picket {
+
+std::string_view to_text(DecodeError error) {
+  switch (error) {
+    case DecodeError::None:
+      return "none";
+    case DecodeError::NotJson:
+      return "not_json";
+    case DecodeError::NotObject:
+      return "not_object";
+    case DecodeError::Truncated:
+      return "truncated";
+    case DecodeError::TooLong:
+      return "too_long";
+    case DecodeError::InvalidUtf8:
+      return "invalid_utf8";
+    case DecodeError::TooDeep:
+      return "too_deep";
+    case DecodeError::UnknownSchema:
+      return "unknown_schema";
+    case DecodeError::Count_:
+      break;
+  }
+  return "none";
+}
+
+void DecodeStats::add(const DecodeStats& other) {
+  bytes += other.bytes;
+  lines += other.lines;
+  blank += other.blank;
+  events += other.events;
+  event_lines += other.event_lines;
+  refusals += other.refusals;
+  duplicate_keys += other.duplicate_keys;
+  missing_time += other.missing_time;
+  future_time += other.future_time;
+  for (size_t i = 0; i < dead.size(); ++i) dead[i] += other.dead[i];
+}
+
+uint64_t DecodeStats::dead_letters() const {
+  return std::accumulate(dead.begin(), dead.end(), uint64_t{0});
+}
+
+bool DecodeStats::balanced() const { return lines == event_lines + blank + dead_letters(); }
+
+}  // namespace picket

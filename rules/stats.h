@@ -1,0 +1,101 @@
+// Stats: plain counters of what went through the engine.
+//
+// Each decode worker counts into a DecodeStats of its own that travels with the batch; the engine
+// adds them up in order, so the totals are always those of a prefix of the input and the ledger
+// balances at every moment: lines = events + blank + dead letters (see Ledger below).
+//
+// Thread rule: plain values, one owner; publishing copies is the daemon's job.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/types.h"
+
+namespace picket {
+
+// Why a line could not become an event. One byte; the text is a metric label and a dead-letter
+// field.
+enum class DecodeError : uint8_t {
+  None,
+  NotJson,        // no JSON value, or broken inside
+  NotObject,      // valid JSON, but neither an object nor an array of objects
+  Truncated,      // ends before its object does
+  TooLong,        // over max_line
+  InvalidUtf8,    // not UTF-8
+  TooDeep,        // nested deeper than 64 levels
+  UnknownSchema,  // an object that no schema recognises
+  Count_,
+};
+constexpr size_t kDecodeErrors = static_cast<size_t>(DecodeError::Count_);
+std::string_view to_text(DecodeError error);  // "not_json", "too_long", ...
+
+struct DecodeStats {
+  uint64_t bytes = 0;
+  uint64_t lines = 0;  // non-blank lines and blank ones
+  uint64_t blank = 0;
+  uint64_t events = 0;       // one per line, more for an envelope line
+  uint64_t event_lines = 0;  // lines that became at least one event or an empty envelope
+  uint64_t refusals = 0;
+  uint64_t duplicate_keys = 0;
+  uint64_t missing_time = 0;
+  uint64_t future_time = 0;                       // clamped
+  std::array<uint64_t, kDecodeErrors> dead = {};  // lines by reason; [None] stays 0
+
+  void add(const DecodeStats& other);
+  uint64_t dead_letters() const;
+  // lines == event_lines + blank + dead_letters()
+  bool balanced() const;
+};
+
+struct SourceStats {
+  std::string name = {};
+  DecodeStats decode = {};
+  uint64_t late_events = 0;
+  Timestamp newest_event{};
+};
+
+struct RuleStats {
+  std::string id = {};
+  std::string title = {};
+  uint64_t matches = 0;        // events that matched (detections) or counted (correlations)
+  uint64_t group_missing = 0;  // events without the group-by field
+  uint64_t alerts = 0;         // opened
+};
+
+struct GroupStats {
+  uint64_t groups = 0;
+  uint64_t bytes = 0;
+  uint64_t bytes_max = 0;
+  uint64_t evictions = 0;
+  uint64_t refused = 0;  // newcomers turned away because every kept group was more suspicious
+};
+
+// Refusals by code and cause. Codes come from the logs, so the table is capped: what is beyond
+// kRefusalSeriesMax is counted under code "other".
+constexpr size_t kRefusalSeriesMax = 400;
+struct RefusalKey {
+  std::string source = {};
+  std::string code = {};
+  std::string cause = {};
+  auto operator<=>(const RefusalKey&) const = default;
+};
+
+struct EngineStats {
+  std::vector<SourceStats> sources = {};
+  std::vector<RuleStats> rules = {};
+  std::map<RefusalKey, uint64_t> refusals = {};
+  uint64_t refusal_series_overflow = 0;
+  GroupStats groups = {};
+  std::array<uint64_t, 5> alerts_active = {};  // by Level
+  std::array<uint64_t, 5> alerts_opened = {};
+  std::array<uint64_t, 5> alerts_closed = {};
+  uint64_t hits_pending = 0;  // in the reorder buffer
+  Timestamp watermark{};
+};
+
+}  // namespace picket

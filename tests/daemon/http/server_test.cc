@@ -1,0 +1,217 @@
+#include "daemon/http/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <thread>
+
+#include "tests/support/http_receiver.h"
+
+namespace picket {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+using testing::connect_to;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using testing::http_exchange;
+using ::testing::Not;
+using testing::read_to_end;
+using testing::send_text;
+using ::testing::StartsWith;
+
+HttpResponse echo(const HttpRequest& request) {
+  if (request.path == "/throw") throw std::bad_alloc();
+  if (request.path == "/big") return {.body = std::string(8 << 20, 'x')};
+  return {.body = request.method + " " + request.path + " " + request.query + " " + request.body};
+}
+
+class RunningServer {
+ public:
+  explicit RunningServer(HttpServerOptions options = {}) {
+    auto made = HttpServer::make(context_.get_executor(), {.port = 0}, echo, options);
+    EXPECT_TRUE(made.has_value());
+    server_ = *std::move(made);
+    server_->start();
+    thread_ = std::thread([this] { context_.run(); });
+  }
+  ~RunningServer() {
+    boost::asio::post(context_, [this] { server_->stop(); });
+    thread_.join();
+    EXPECT_EQ(server_->connections(), 0U);
+  }
+  uint16_t port() const { return server_->port(); }
+  std::string ask(std::string_view request) const { return http_exchange(port(), request); }
+
+ private:
+  boost::asio::io_context context_{1};
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+};
+
+TEST(HttpServer, Answers) {
+  const RunningServer server;
+  const std::string answer =
+      server.ask("GET /a?b=c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 11\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\nGET /a b=c "));
+}
+
+TEST(HttpServer, HeadHasNoBody) {
+  const RunningServer server;
+  const std::string answer = server.ask("HEAD /a HTTP/1.1\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 8\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
+}
+
+TEST(HttpServer, KeepsConnectionsAndTakesPipelinedRequests) {
+  const RunningServer server;
+  const std::string answer = server.ask(
+      "GET /1 HTTP/1.1\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /3 "
+      "HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("GET /1"));
+  EXPECT_THAT(answer, HasSubstr("POST /2  abc"));
+  EXPECT_THAT(answer, EndsWith("GET /3  "));
+}
+
+TEST(HttpServer, ReadsByteByByteAndChunked) {
+  const RunningServer server;
+  const int fd = connect_to(server.port());
+  const std::string request =
+      "POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: "
+      "close\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+  for (const char c : request) send_text(fd, {&c, 1});
+  EXPECT_THAT(read_to_end(fd), EndsWith("POST /c  abc"));
+  close(fd);
+}
+
+TEST(HttpServer, SendsTheGoAhead) {
+  const RunningServer server;
+  const int fd = connect_to(server.port());
+  send_text(
+      fd,
+      "POST /c HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+  char first[25];
+  ASSERT_EQ(read(fd, first, sizeof first), 25);
+  EXPECT_EQ(std::string_view(first, 25), "HTTP/1.1 100 Continue\r\n\r\n");
+  send_text(fd, "z");
+  EXPECT_THAT(read_to_end(fd), EndsWith("POST /c  z"));
+  close(fd);
+}
+
+TEST(HttpServer, RefusesWhatItCannotRead) {
+  const RunningServer server;
+  EXPECT_THAT(server.ask("nonsense\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(server.ask(std::string("GET / HTTP/1.1\r\nA: \0b\r\n\r\n", 26)),
+              StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(server.ask("GET / HTTP/1.1\r\nA: " + std::string(20'000, 'a') + "\r\n\r\n"),
+              StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(server.ask("POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(server.ask("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+              StartsWith("HTTP/1.1 400 "));
+}
+
+TEST(HttpServer, AFailingHandlerCostsOneAnswer) {
+  const RunningServer server;
+  EXPECT_THAT(server.ask("GET /throw HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 500 "));
+  EXPECT_THAT(server.ask("GET /a HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST(HttpServer, ClosesSlowAndIdleClients) {
+  const RunningServer server({.header_timeout = 300ms, .idle_timeout = 300ms});
+  const auto start = steady_clock::now();
+  EXPECT_EQ(server.ask("GET / HTT"), "");
+  const int idle = connect_to(server.port());
+  send_text(idle, "GET /a HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(read_to_end(idle), HasSubstr("GET /a"));
+  close(idle);
+  EXPECT_LT(steady_clock::now() - start, 3s);
+}
+
+// A byte every now and then must not keep a header open.
+TEST(HttpServer, TheHeaderClockIsNotRenewed) {
+  const RunningServer server({.header_timeout = 400ms});
+  const int fd = connect_to(server.port());
+  const auto start = steady_clock::now();
+  send_text(fd, "GET / HTTP/1.1\r\n");
+  for (int i = 0; i < 12; ++i) {
+    std::this_thread::sleep_for(100ms);
+    send_text(fd, "a");
+  }
+  EXPECT_EQ(read_to_end(fd), "");
+  EXPECT_LT(steady_clock::now() - start, 3s);
+  close(fd);
+}
+
+TEST(HttpServer, ClosesAReaderThatDoesNotRead) {
+  const RunningServer server({.write_timeout = 300ms});
+  const int fd = connect_to(server.port());
+  send_text(fd, "GET /big HTTP/1.1\r\n\r\n");
+  std::this_thread::sleep_for(900ms);
+  EXPECT_LT(read_to_end(fd).size(), size_t{8} << 20);
+  close(fd);
+}
+
+TEST(HttpServer, SilentClientsGiveWayToANewOne) {
+  const RunningServer server({.connections_max = 20});
+  std::vector<int> silent;
+  for (int i = 0; i < 100; ++i) {
+    silent.push_back(connect_to(server.port()));
+    send_text(silent.back(), "GET / HTTP/1.1\r\nA: ");
+  }
+  const auto start = steady_clock::now();
+  EXPECT_THAT(server.ask("GET /good HTTP/1.0\r\n\r\n"), HasSubstr("GET /good"));
+  EXPECT_LT(steady_clock::now() - start, 1s);
+  for (const int fd : silent) close(fd);
+}
+
+TEST(HttpServer, ReportsAPortInUse) {
+  const RunningServer server;
+  boost::asio::io_context context;
+  const auto second = HttpServer::make(context.get_executor(), {.port = server.port()}, echo);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_THAT(second.error()[0].message, HasSubstr("cannot listen on 127.0.0.1"));
+  EXPECT_FALSE(HttpServer::make(context.get_executor(), {.host = "nowhere"}, echo).has_value());
+}
+
+TEST(HttpServer, MayBeDroppedBeforeItRuns) {
+  boost::asio::io_context context;
+  auto server = HttpServer::make(context.get_executor(), {.port = 0}, echo);
+  ASSERT_TRUE(server.has_value());
+  (*server)->start();
+  server->reset();
+  context.run();
+}
+
+TEST(ListenAddress, Parses) {
+  const auto v4 = parse_listen_address("127.0.0.1:9617");
+  ASSERT_TRUE(v4.has_value());
+  EXPECT_EQ(v4->host, "127.0.0.1");
+  EXPECT_EQ(v4->port, 9617);
+  const auto v6 = parse_listen_address("[::1]:0");
+  ASSERT_TRUE(v6.has_value());
+  EXPECT_EQ(v6->host, "::1");
+  EXPECT_EQ(v6->port, 0);
+  EXPECT_EQ(parse_listen_address("localhost:1")->host, "127.0.0.1");
+  for (const char* bad : {"", ":", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "::1:80",
+                          "127.0.0.1:8a", "[1]:80", "127.0.0.1:-1"}) {
+    EXPECT_FALSE(parse_listen_address(bad).has_value()) << bad;
+  }
+}
+
+TEST(Query, FindsAndDecodes) {
+  EXPECT_EQ(query_value("a=1&b=x%20y+z&c", "b"), "x y z");
+  EXPECT_EQ(query_value("a=1&b=x%20y+z&c", "c"), "");
+  EXPECT_EQ(query_value("a=%4", "a"), "%4");
+  EXPECT_EQ(query_value("ab=1", "a"), std::nullopt);
+  EXPECT_EQ(query_value("", "a"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace picket

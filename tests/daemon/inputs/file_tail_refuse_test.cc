@@ -1,0 +1,109 @@
+// Hazard: names that must not be read, or cannot be read at the moment.
+#include <gtest/gtest.h>
+
+#include "tests/daemon/inputs/file_set_harness.h"
+
+namespace picket {
+namespace {
+
+TEST(FileTailRefuse, SymlinkFifoAndFolderAreReportedAndTheRestIsRead) {
+  TailHarness tail({"/log/*.log", "/log/named"});
+  tail.disk.write("/secret", "secret\n");
+  tail.disk.symlink("/secret", "/log/link.log");
+  tail.disk.make_fifo("/log/pipe.log");
+  tail.disk.make_folder("/log/folder.log");
+  tail.disk.make_folder("/log/named");
+  tail.disk.write("/log/good.log", "1\n");
+  tail.start();
+  EXPECT_EQ(tail.lines(), (Lines{"1"}));
+  // A folder that only a wildcard meets is no mistake; one that is named is.
+  EXPECT_EQ(tail.stats().read_errors, 3u);
+  tail.settle();
+  EXPECT_EQ(tail.stats().read_errors, 3u);
+  EXPECT_EQ(tail.disk.opens, 1u);
+}
+
+TEST(FileTailRefuse, SymlinkIsFollowedWhenAllowed) {
+  TailHarness tail;
+  tail.options.symlinks = Symlinks::Follow;
+  tail.disk.write("/data/one", "1\n");
+  tail.disk.write("/data/two", "2\n");
+  tail.disk.symlink("/data/one", "/log/current.log");
+  tail.start();
+  tail.disk.write("/data/one", "1b\n");
+  tail.disk.symlink("/data/two", "/log/current.log");
+  tail.settle();
+  tail.pass_grace();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "1b", "2"}));
+}
+
+TEST(FileTailRefuse, FollowedFileSwappedForASymlink) {
+  TailHarness tail;
+  tail.disk.write("/secret", "secret\n");
+  tail.disk.write("/log/a.log", "1\n");
+  tail.start();
+  tail.disk.write("/log/a.log", "2\n");
+  tail.disk.symlink("/secret", "/log/a.log");
+  tail.settle();
+  tail.pass_grace();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2"}));
+  EXPECT_EQ(tail.stats().files_open, 0u);
+}
+
+TEST(FileTailRefuse, PermissionLostAndRegained) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n");
+  tail.start();
+  tail.disk.deny("/log");
+  tail.disk.write("/log/a.log", "2\n");
+  tail.settle();
+  tail.pass_grace();
+  EXPECT_TRUE(tail.files().troubled());
+  tail.disk.allow("/log");
+  tail.disk.write("/log/a.log", "3\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2", "3"}));
+  EXPECT_FALSE(tail.files().troubled());
+  EXPECT_EQ(tail.disk.opens, 1u);
+}
+
+TEST(FileTailRefuse, UnreadableAtStartIsReadFromWhereItEndedThen) {
+  TailHarness tail;
+  tail.options.from_beginning = false;
+  tail.disk.write("/log/a.log", "old\n");
+  tail.disk.deny("/log/a.log");
+  tail.start();
+  EXPECT_EQ(tail.stats().last_error, "/log/a.log: Permission denied");
+  tail.disk.write("/log/a.log", "1\n");
+  tail.disk.allow("/log/a.log");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1"}));
+  EXPECT_EQ(tail.stats().last_error, "");
+}
+
+TEST(FileTailRefuse, UnreadableAtRestartKeepsItsCheckpoint) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n");
+  tail.start();
+  for (const std::string path : {"/log/a.log", "/log"}) {
+    tail.disk.deny(path);
+    tail.restart();
+    tail.pass_grace();
+    tail.disk.allow(path);
+    tail.settle();
+    EXPECT_EQ(tail.lines(), (Lines{"1"})) << path;
+  }
+}
+
+TEST(FileTailRefuse, ClosedSinkStopsTheReading) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n");
+  tail.start();
+  tail.sink.closed = true;
+  tail.disk.write("/log/a.log", "2\n");
+  tail.files().poll(10);
+  EXPECT_EQ(tail.files().turn(), TurnOutcome::Closed);
+}
+
+}  // namespace
+}  // namespace picket

@@ -1,0 +1,220 @@
+// Hazard: the daemon stops, or dies, while files change.
+#include <gtest/gtest.h>
+
+#include "daemon/inputs/file_checkpoint.h"
+#include "tests/daemon/inputs/file_set_harness.h"
+
+namespace picket {
+namespace {
+
+TEST(FileTailRestart, StartsAtTheEndAndRemembersIt) {
+  TailHarness tail;
+  tail.options.from_beginning = false;
+  tail.disk.write("/log/a.log", "old\nhalf");
+  tail.start();
+  EXPECT_EQ(tail.lines(), Lines{});
+  tail.disk.write("/log/a.log", " line\n");
+  tail.disk.write("/log/new.log", "from the start\n");
+  tail.restart();
+  EXPECT_EQ(tail.lines(), (Lines{"half line"}));  // new.log existed at this start-up
+  tail.disk.write("/log/later.log", "1\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "half line"}));
+}
+
+TEST(FileTailRestart, ResumesInTheMiddleOfALine) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\nhalf");
+  tail.start();
+  tail.disk.write("/log/a.log", " line\n3\n");
+  tail.restart();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "3", "half line"}));
+}
+
+TEST(FileTailRestart, RotatedWhileDownIsFinishedFirst) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", numbered("old", 0, 10));
+  tail.start();
+  tail.disk.write("/log/a.log", numbered("old", 10, 10));
+  tail.disk.rename("/log/a.log", "/log/a.log.1");
+  tail.disk.write("/log/a.log", numbered("new", 0, 10));
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines(), split_lines(numbered("old", 0, 20) + numbered("new", 0, 10)));
+  tail.pass_grace();
+  EXPECT_EQ(tail.sink.checkpoints().size(), 1u);
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines().size(), 30u);
+}
+
+TEST(FileTailRestart, RotatedWhileDownInsideThePattern) {
+  TailHarness tail({"/log/a.log*"});
+  tail.options.from_beginning = false;
+  tail.start();
+  tail.disk.write("/log/a.log", numbered("old", 0, 10));
+  tail.settle();
+  tail.disk.write("/log/a.log", numbered("old", 10, 10));
+  tail.disk.rename("/log/a.log", "/log/a.log.1");
+  tail.disk.write("/log/a.log", numbered("new", 0, 10));
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines(), split_lines(numbered("old", 0, 20) + numbered("new", 0, 10)));
+  tail.pass_grace();
+  EXPECT_EQ(tail.stats().files_open, 2u);
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines().size(), 30u);
+}
+
+TEST(FileTailRestart, ReplacedWhileDown) {
+  struct Case {
+    std::string name;
+    void (*change)(FakeDisk& disk);
+    std::string after;
+  };
+  const std::vector<Case> cases = {
+      {"truncated", [](FakeDisk& disk) { disk.rewrite("/log/a.log", numbered("b", 0, 2)); },
+       numbered("b", 0, 2)},
+      {"regrown past the offset",
+       [](FakeDisk& disk) { disk.rewrite("/log/a.log", numbered("b", 0, 50)); },
+       numbered("b", 0, 50)},
+      {"inode reused",
+       [](FakeDisk& disk) {
+         disk.next_inode(100);
+         disk.replace("/log/a.log", numbered("b", 0, 50));
+       },
+       numbered("b", 0, 50)},
+      {"deleted and made anew",
+       [](FakeDisk& disk) { disk.replace("/log/a.log", numbered("b", 0, 5)); },
+       numbered("b", 0, 5)},
+      {"copied and truncated",
+       [](FakeDisk& disk) {
+         disk.write("/log/a.log", numbered("a", 10, 5));
+         disk.copy("/log/a.log", "/log/a.log.1");
+         disk.rewrite("/log/a.log", numbered("b", 0, 50));
+       },
+       numbered("a", 10, 5) + numbered("b", 0, 50)},
+      {"deleted", [](FakeDisk& disk) { disk.remove("/log/a.log"); }, ""},
+  };
+  for (const bool births : {true, false}) {
+    for (const Case& c : cases) {
+      TailHarness tail;
+      tail.disk.record_birth(births);
+      tail.disk.write("/log/a.log", numbered("a", 0, 10));
+      tail.start();
+      c.change(tail.disk);
+      tail.restart();
+      EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 10) + c.after))
+          << c.name << (births ? "" : ", no birth times");
+      tail.pass_grace();
+      EXPECT_EQ(tail.sink.checkpoints().size(), c.after.empty() ? 0u : 1u) << c.name;
+    }
+  }
+}
+
+TEST(FileTailRestart, UnreadableCheckpointCountsAsNone) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n");
+  tail.start({{"/log/a.log", "9 nonsense"}, {"/elsewhere.log", "1 follow 1 2 3 4 5 6"}});
+  EXPECT_EQ(tail.lines(), (Lines{"1"}));
+}
+
+// One life of a log: each step is followed by a look, and the daemon may die behind any batch.
+void log_life(TailHarness& tail, int step) {
+  switch (step) {
+    case 0:
+      tail.disk.write("/log/a.log", numbered("a", 0, 4) + "{\"half");
+      break;
+    case 1:
+      tail.disk.write("/log/a.log", "\":1}\n" + numbered("a", 5, 3));
+      break;
+    case 2:
+      tail.disk.write("/log/a.log", numbered("a", 8, 3));
+      tail.disk.rename("/log/a.log", "/log/a.log.1");
+      tail.disk.write("/log/a.log", numbered("b", 0, 4));
+      break;
+    case 3:
+      tail.disk.write("/log/a.log.1", numbered("late", 0, 2));
+      break;
+    case 4:
+      tail.disk.write("/log/a.log", numbered("b", 4, 4));
+      tail.disk.rename("/log/a.log.1", "/log/a.log.2");
+      tail.disk.rename("/log/a.log", "/log/a.log.1");
+      tail.disk.write("/log/a.log", numbered("c", 0, 3));
+      break;
+    default:
+      tail.disk.write("/log/a.log", numbered("c", 3, 3));
+      break;
+  }
+}
+constexpr int kLifeSteps = 6;
+
+// Batches until the files that step `last_step` has moved out of "*.log" are known.
+size_t first_death(int last_step) {
+  TailHarness tail;
+  tail.batch_bytes = 64;
+  tail.start();
+  for (int step = 0; step < (last_step >= 4 ? 4 : 1); ++step) {
+    log_life(tail, step);
+    tail.settle();
+  }
+  return tail.sink.batches.size();
+}
+
+TEST(FileTailRestart, DeathBehindAnyBatchLosesAndRepeatsNothing) {
+  for (const std::string pattern : {"/log/*.log", "/log/a.log*"}) {
+    for (int last_step = 0; last_step < kLifeSteps; ++last_step) {
+      // A file that no checkpoint knows and no pattern names cannot be found again. So the deaths
+      // begin behind the first look at it; where every name matches, they begin with nothing.
+      const bool all_match = pattern.ends_with('*');
+      size_t batches = 1;
+      for (size_t committed = all_match ? 0 : first_death(last_step); committed <= batches;
+           ++committed) {
+        TailHarness tail({pattern});
+        tail.batch_bytes = 64;
+        tail.start();
+        for (int step = 0; step <= last_step; ++step) {
+          log_life(tail, step);
+          tail.settle();
+        }
+        batches = tail.sink.batches.size();
+        Lines lines = tail.sink.lines(committed);
+        const auto checkpoints = tail.sink.checkpoints(committed);
+        tail.sink.batches.clear();
+        tail.start(checkpoints);
+        for (int step = last_step + 1; step < kLifeSteps; ++step) {
+          log_life(tail, step);
+          tail.settle();
+        }
+        tail.pass_grace();
+        const Lines rest = tail.sink.lines();
+        lines.insert(lines.end(), rest.begin(), rest.end());
+        const Lines all =
+            split_lines(numbered("a", 0, 4) + "{\"half\":1}\n" + numbered("a", 5, 6) +
+                        numbered("b", 0, 8) + numbered("late", 0, 2) + numbered("c", 0, 6));
+        ASSERT_EQ(sorted(lines), sorted(all))
+            << pattern << ": died after step " << last_step << " with " << committed << " of "
+            << batches << " batches committed";
+      }
+    }
+  }
+}
+
+TEST(FileCheckpoint, TextRoundTripAndDamage) {
+  FileCheckpoint checkpoint;
+  checkpoint.finishing = true;
+  checkpoint.identity = {2049, 131, -7};
+  checkpoint.offset = 1'000'000'007;
+  checkpoint.head = 0xdeadbeef;
+  checkpoint.tail = ~uint64_t{0};
+  const std::string text = encode_checkpoint(checkpoint);
+  EXPECT_EQ(text, "1 finish 2049 131 -7 1000000007 deadbeef ffffffffffffffff");
+  const auto read = decode_checkpoint(text);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(encode_checkpoint(*read), text);
+  for (size_t length = 0; length < text.size() - 16; ++length)
+    EXPECT_FALSE(decode_checkpoint(text.substr(0, length)));
+  for (const char* bad : {"2 follow 1 1 1 1 1 1", "1 x 1 1 1 1 1 1", "1 follow 1 1 1 1 1 1 1",
+                          "1 follow 1 1 1 -1 1 1", "1 follow 1 1 1 99999999999999999999 1 1"})
+    EXPECT_FALSE(decode_checkpoint(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace picket

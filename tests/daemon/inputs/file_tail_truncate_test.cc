@@ -1,0 +1,106 @@
+// Hazard: the content is replaced under the open descriptor, or is not whole lines.
+#include <gtest/gtest.h>
+
+#include "tests/daemon/inputs/file_set_harness.h"
+
+namespace picket {
+namespace {
+
+TEST(FileTailTruncate, TruncatedFileIsReadFromItsStartAgain) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n2\n");
+  tail.start();
+  tail.disk.truncate("/log/a.log", 0);
+  tail.disk.write("/log/a.log", "3\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2", "3"}));
+  EXPECT_EQ(tail.stats().truncations, 1u);
+}
+
+TEST(FileTailTruncate, UnfinishedLineOfTheOldContentIsNotGluedToTheNew) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\nhalf");
+  tail.start();
+  tail.disk.rewrite("/log/a.log", "2\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2", "half"}));
+}
+
+TEST(FileTailTruncate, RegrownPastTheOffsetIsNoticed) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n2\n");
+  tail.start();
+  tail.disk.rewrite("/log/a.log", "3\n4\n5\n6\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2", "3", "4", "5", "6"}));
+  EXPECT_EQ(tail.stats().truncations, 1u);
+}
+
+TEST(FileTailTruncate, RegrownWithinAnUnfinishedLineIsNoticed) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "half");
+  tail.start();
+  tail.disk.rewrite("/log/a.log", "other\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"half", "other"}));
+}
+
+TEST(FileTailTruncate, RestOfACopiedLogIsReadFromTheCopy) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", numbered("a", 0, 10));
+  tail.start();
+  tail.disk.write("/log/a.log", numbered("a", 10, 5) + "{\"half");
+  tail.settle();
+  tail.disk.write("/log/a.log", "\":1}\n" + numbered("a", 15, 5));
+  tail.disk.copy("/log/a.log", "/log/a.log.1");
+  tail.disk.rewrite("/log/a.log", numbered("b", 0, 3));
+  tail.settle();
+  EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 15) + "{\"half\":1}\n" +
+                                           numbered("a", 15, 5) + numbered("b", 0, 3)));
+  tail.pass_grace();
+  EXPECT_EQ(tail.sink.checkpoints().size(), 1u);
+}
+
+TEST(FileTailTruncate, PartialLineIsHeldUntilItIsWhole) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n2");
+  tail.start();
+  EXPECT_EQ(tail.lines(), (Lines{"1"}));
+  tail.disk.write("/log/a.log", "2");
+  tail.settle();
+  tail.disk.write("/log/a.log", "2\n3");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "222"}));
+}
+
+TEST(FileTailTruncate, OversizeLineBetweenGoodOnes) {
+  TailHarness tail;
+  tail.max_line = 100;
+  tail.batch_bytes = 64;
+  tail.disk.write("/log/a.log", "1\n" + std::string(101, 'x'));
+  tail.start();
+  tail.disk.write("/log/a.log", std::string(99, 'x') + "\n2\n" + std::string(100, 'y') + "\n");
+  tail.settle();
+  EXPECT_EQ(tail.sink.lines(), (Lines{"1", "<oversize 200>", "2", std::string(100, 'y')}));
+}
+
+TEST(FileTailTruncate, ReadErrorIsReportedAndTheFileReadOnceItIsOver) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n");
+  tail.start();
+  tail.disk.fail_reads("/log/a.log", std::make_error_code(std::errc::io_error));
+  tail.disk.write("/log/a.log", "2\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1"}));
+  EXPECT_EQ(tail.stats().read_errors, 1u);
+  EXPECT_EQ(tail.stats().lag_bytes_total, 2u);
+  EXPECT_NE(tail.stats().last_error, "");
+  tail.disk.fail_reads("/log/a.log", {});
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2"}));
+  EXPECT_EQ(tail.stats().last_error, "");
+  EXPECT_EQ(tail.stats().lag_bytes_total, 0u);
+}
+
+}  // namespace
+}  // namespace picket

@@ -1,0 +1,143 @@
+// Keeper: what is committed together, and what happens when the state file cannot be written.
+#include "daemon/keeper.h"
+
+#include <gtest/gtest.h>
+
+#include "rules/engine.h"
+#include "rules/processor.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/test_rules.h"
+
+namespace picket {
+namespace {
+
+// A store in memory that can refuse.
+class FakeStore final : public Store {
+ public:
+  std::vector<StateChange> load(StateKind kind) override {
+    std::vector<StateChange> found;
+    for (const auto& [key, change] : rows) {
+      if (key.first == kind) found.push_back(change);
+    }
+    return found;
+  }
+  std::error_code commit(const std::vector<StateChange>& changes) override {
+    if (full) return std::make_error_code(std::errc::no_space_on_device);
+    for (const StateChange& change : changes) {
+      if (change.erase) {
+        rows.erase({change.kind, change.key});
+      } else {
+        rows[{change.kind, change.key}] = change;
+      }
+    }
+    return {};
+  }
+  const std::string& notice() const override { return notice_; }
+
+  bool full = false;
+  std::map<std::pair<StateKind, std::string>, StateChange> rows;
+
+ private:
+  std::string notice_;
+};
+
+class KeeperTest : public testing::Test {
+ protected:
+  KeeperTest() {
+    pipeline_ = std::make_unique<Pipeline>(test_rules(kThreeFails),
+                                           std::vector<SourceOptions>{{.name = "s"}},
+                                           PipelineOptions{}, clock_, keeper_);
+    keeper_.watch(*pipeline_);
+  }
+
+  // Runs lines through a processor and an engine as the pipeline does.
+  void feed(const std::string& lines, Checkpoint checkpoint) {
+    LineBatch batch;
+    batch.bytes = PaddedBytes(lines);
+    batch.checkpoint = std::move(checkpoint);
+    HitBatch hits;
+    processor_.process(std::move(batch), {}, hits);
+    std::vector<AlertEvent> alerts;
+    engine_.process(hits, clock_.now(), alerts);
+    keeper_.on_batch({.source = 0, .file = "log"}, hits, 0);
+    keeper_.on_alerts(std::move(alerts));
+  }
+
+  ManualClock clock_;
+  FakeStore store_;
+  std::unique_ptr<DeadLetterFile> dead_ = *DeadLetterFile::open("", 1024);
+  std::vector<std::unique_ptr<Delivery>> deliveries_;
+  PublishedState published_;
+  Keeper keeper_{{.source_names = {"s"}, .source_types = {"file"}},
+                 {store_, *dead_, deliveries_, published_, clock_}};
+  std::unique_ptr<Pipeline> pipeline_;
+  std::shared_ptr<const RuleSet> rules_ = test_rules(kThreeFails);
+  Processor processor_{rules_};
+  Engine engine_{rules_, {"s"}, {}};
+};
+
+TEST_F(KeeperTest, CheckpointAndEngineStateAreCommittedTogether) {
+  engine_.add_stream(0, Duration(0));
+  feed("{\"t\":1,\"who\":\"a\",\"fail\":1}\n", {.key = "log", .value = "27"});
+  EXPECT_TRUE(store_.rows.empty());
+  EXPECT_TRUE(keeper_.commit(engine_, clock_.now()));
+  EXPECT_EQ(store_.load(StateKind::Group).size(), 1u);
+  EXPECT_EQ(store_.load(StateKind::Meta).size(), 1u);
+  std::vector<StateChange> checkpoints = store_.load(StateKind::Checkpoint);
+  ASSERT_EQ(checkpoints.size(), 1u);
+  std::string source;
+  std::string key;
+  ASSERT_TRUE(split_checkpoint_key(checkpoints[0].key, source, key));
+  EXPECT_EQ(source, "s");
+  EXPECT_EQ(key, "log");
+  EXPECT_EQ(checkpoints[0].value, "27");
+}
+
+TEST_F(KeeperTest, AFailedCommitKeepsItsChangesAndTheHealthSaysSo) {
+  engine_.add_stream(0, Duration(0));
+  store_.full = true;
+  feed("{\"t\":1,\"who\":\"a\",\"fail\":1}\n", {.key = "log", .value = "27"});
+  keeper_.on_tick(engine_, clock_.now());
+  EXPECT_FALSE(published_.latest()->health.healthy);
+  EXPECT_EQ(published_.latest()->checkpoints.failures, 1u);
+  feed("{\"t\":2,\"who\":\"a\",\"fail\":1}\n", {.key = "log", .value = "54"});
+  store_.full = false;
+  EXPECT_TRUE(keeper_.commit(engine_, clock_.now()));
+  EXPECT_EQ(store_.load(StateKind::Group).size(), 1u);
+  ASSERT_EQ(store_.load(StateKind::Checkpoint).size(), 1u);
+  EXPECT_EQ(store_.load(StateKind::Checkpoint)[0].value, "54");
+}
+
+TEST_F(KeeperTest, AnEmptyCheckpointDeletesItsKey) {
+  engine_.add_stream(0, Duration(0));
+  feed("", {.key = "log", .value = "27"});
+  keeper_.commit(engine_, clock_.now());
+  feed("", {.key = "log", .value = ""});
+  keeper_.commit(engine_, clock_.now());
+  EXPECT_TRUE(store_.load(StateKind::Checkpoint).empty());
+}
+
+TEST_F(KeeperTest, WhatWasCommittedGivesTheSameAlertsAfterARestart) {
+  engine_.add_stream(0, Duration(0));
+  feed("{\"t\":1,\"who\":\"a\",\"fail\":1}\n{\"t\":2,\"who\":\"a\",\"fail\":1}\n", {});
+  keeper_.commit(engine_, clock_.now());
+  EngineChanges saved;
+  for (const StateChange& row : store_.load(StateKind::Group)) {
+    saved.groups.push_back({row.key, row.value, false});
+  }
+  saved.meta = store_.load(StateKind::Meta).at(0).value;
+  Engine revived(rules_, {"s"}, {});
+  EXPECT_EQ(revived.restore(saved), 0u);
+  revived.add_stream(0, Duration(0));
+  LineBatch batch;
+  batch.bytes = PaddedBytes("{\"t\":3,\"who\":\"a\",\"fail\":1}\n");
+  HitBatch hits;
+  processor_.process(std::move(batch), {}, hits);
+  std::vector<AlertEvent> alerts;
+  revived.process(hits, clock_.now(), alerts);
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].alert.events, 3u);
+}
+
+}  // namespace
+}  // namespace picket

@@ -1,0 +1,166 @@
+// Real lines through what ships: samples with their expected names, the tests inside the packs, and
+// a large CloudTrail set where it is at hand.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+#include "tests/support/engine_run.h"
+#include "tests/support/rule_test_runner.h"
+
+namespace picket {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "CODE CAUSE MISTAKE SCENARIO" by line number, for the events of one batch.
+class Names final : public EventObserver {
+ public:
+  void on_event(Event& event, const Refusal* refusal, const std::vector<RuleId>&) override {
+    std::string text = "- - - -";
+    if (refusal) {
+      const Classification& c = *refusal->classification;
+      text = std::string(refusal->code.empty() ? "-" : refusal->code) + " " + c.cause + " " +
+             std::to_string(c.mistake) + " " + c.scenario;
+      unknown += c.cause == "unknown";
+      ++refusals;
+    }
+    ++events;
+    by_line[event.line + 1] = text;
+  }
+  std::map<size_t, std::string> by_line;
+  size_t events = 0;
+  size_t refusals = 0;
+  size_t unknown = 0;
+};
+
+Names names_of(const std::shared_ptr<const RuleSet>& rules, const std::string& text) {
+  Names names;
+  Processor processor(rules, &names);
+  LineBatch batch;
+  batch.bytes = PaddedBytes(text);
+  HitBatch out;
+  processor.process(std::move(batch), {}, out);
+  for (const DeadLetter& dead : out.dead) {
+    names.by_line[dead.line + 1] = "dead:" + std::string(to_text(dead.reason)) + " - - -";
+  }
+  EXPECT_TRUE(out.stats.balanced());
+  return names;
+}
+
+TEST(Samples, EveryLineHasTheExpectedNames) {
+  auto rules = shipped_rules();
+  ASSERT_TRUE(rules);
+  const std::string folder = PICKET_SOURCE_DIR "/tests/cases/";
+  std::map<std::string, Names> files;
+  for (const auto& entry : fs::directory_iterator(folder + "samples")) {
+    files[entry.path().filename().string()] =
+        names_of(rules, read_text_file(entry.path().string()));
+  }
+  std::istringstream table(read_text_file(folder + "samples_expected.tsv"));
+  std::map<std::string, size_t> listed;
+  for (std::string row; std::getline(table, row);) {
+    if (row.empty() || row[0] == '#') continue;
+    std::vector<std::string> cells;
+    std::istringstream line(row);
+    for (std::string cell; std::getline(line, cell, '\t');) cells.push_back(cell);
+    ASSERT_EQ(cells.size(), 6U) << row;
+    ASSERT_TRUE(files.contains(cells[0])) << row;
+    ++listed[cells[0]];
+    EXPECT_EQ(files[cells[0]].by_line[std::stoul(cells[1])],
+              cells[2] + " " + cells[3] + " " + cells[4] + " " + cells[5])
+        << cells[0] << ":" << cells[1];
+  }
+  for (const auto& [name, names] : files) {
+    EXPECT_EQ(listed[name], names.by_line.size()) << name << ": every line is in the table";
+  }
+}
+
+TEST(Samples, TheTestsInsideThePacksPass) {
+  auto rules = shipped_rules();
+  ASSERT_TRUE(rules);
+  std::vector<RuleTestResult> results = RuleTestRunner(rules).run();
+  EXPECT_GT(results.size(), 200U);
+  for (const RuleTestResult& result : results) {
+    for (const std::string& problem : result.problems) {
+      ADD_FAILURE_AT(result.where.file.c_str(), static_cast<int>(result.where.line))
+          << result.rule << ": " << result.name << ": " << problem;
+    }
+  }
+}
+
+TEST(Samples, EveryShippedRuleHasAMatchingAndANearMissCase) {
+  auto rules = shipped_rules();
+  ASSERT_TRUE(rules);
+  for (const RuleInfo& rule : rules->rules()) {
+    const Node* tests = rule.head->picket.tests;
+    size_t least = rule.kind == RuleKind::Detection ? 1 : 2;  // counted ones alert elsewhere
+    EXPECT_GE(tests ? tests->items().size() : 0, least) << rule.head->title;
+  }
+}
+
+TEST(Samples, TheRunnerReportsWhatDiffers) {
+  auto rules = make_rules(R"(
+title: X
+name: x
+logsource: {product: test}
+detection: {s: {e: x}, condition: s}
+level: high
+picket:
+  verdict: misuse
+  tests:
+    - {name: good, schema: test, events: '{"t":1,"e":"x","who":"w"}',
+       expect: {alerts: 1, severity: high, verdict: misuse, labels: {who: w}}}
+    - {name: count, schema: test, events: '{"t":1,"e":"y","who":"w"}', expect: {alerts: 1}}
+    - {name: level, events: '{"t":1,"e":"x","who":"w"}', expect: {alerts: 1, severity: low}}
+    - {name: label, events: '{"t":1,"e":"x","who":"w"}', expect: {labels: {who: v}}}
+    - {name: schema, schema: nothing, events: '{}', expect: {alerts: 0}}
+    - {name: dead, events: '{', expect: {alerts: 0}}
+    - {name: refusal, events: '{"t":1}', expect: {classify: {cause: c}}}
+    - {name: no events, expect: {alerts: 0}}
+)");
+  ASSERT_TRUE(rules);
+  std::vector<std::string> problems;
+  for (const RuleTestResult& result : RuleTestRunner(rules).run()) {
+    std::string text = result.name + ":";
+    for (const std::string& problem : result.problems) text += " " + problem;
+    problems.push_back(text);
+  }
+  EXPECT_EQ(problems, (std::vector<std::string>{
+                          "good:",
+                          "count: 0 alerts opened, expected 1",
+                          "level: severity is 'high', expected 'low'",
+                          "label: label who is 'w', expected 'v'",
+                          "schema: there is no schema 'nothing'",
+                          "dead: 1 lines could not be decoded",
+                          "refusal: event 1 is no refusal",
+                          "no events: a test needs 'events' as text and a map 'expect'",
+                      }));
+}
+
+TEST(Samples, CloudTrailRefusalsAllHaveACause) {
+  const fs::path folder = PICKET_SOURCE_DIR "/../shared/data/cloudtrail/CloudTrail";
+  if (!fs::exists(folder)) {
+    GTEST_SKIP() << "the CloudTrail set is not at " << folder << "; this test is left out";
+  }
+  auto rules = shipped_rules();
+  ASSERT_TRUE(rules);
+  size_t events = 0;
+  size_t refusals = 0;
+  size_t unknown = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    Names names = names_of(rules, read_text_file(entry.path().string()));
+    events += names.events;
+    refusals += names.refusals;
+    unknown += names.unknown;
+  }
+  EXPECT_EQ(events, 2'900U);
+  EXPECT_EQ(refusals, 300U);
+  EXPECT_EQ(unknown, 0U);
+}
+
+}  // namespace
+}  // namespace picket

@@ -1,0 +1,215 @@
+// What the alerts may depend on: the lines and their time, not batches, arrival order or streams.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "rules/engine.h"
+#include "tests/support/engine_run.h"
+
+namespace picket {
+namespace {
+
+constexpr char kRules[] = R"(
+title: A
+name: a
+logsource: {product: test}
+detection: {s: {e: [a, both]}, condition: s}
+---
+title: B
+name: b
+logsource: {product: test}
+detection: {s: {e: [b, both]}, condition: s}
+---
+title: Many
+name: many
+correlation:
+  type: event_count
+  rules: [a, b]
+  group-by: [who]
+  timespan: 60s
+  condition: {gte: 4}
+picket: {resolve_after: 20s, cooldown: 30s, escalate: [{gte: 6, level: critical}]}
+---
+title: Kinds
+name: kinds
+correlation:
+  type: value_count
+  rules: [a]
+  group-by: [who]
+  timespan: 30s
+  condition: {gte: 3, field: f}
+)";
+
+using Random = std::mt19937_64;
+
+size_t below(Random& random, size_t bound) { return random() % bound; }
+
+struct Line {
+  int64_t time;
+  std::string text;
+};
+
+// Events of a few actors with bursts and pauses; `jitter`: how far times go back and forth.
+std::vector<Line> traffic(uint64_t seed, size_t count, int64_t jitter) {
+  Random random(seed);
+  std::vector<Line> lines;
+  int64_t now = 1'000'000;
+  for (size_t i = 0; i < count; ++i) {
+    now +=
+        static_cast<int64_t>(below(random, 20) == 0 ? below(random, 70'000) : below(random, 6'000));
+    int64_t time = now - static_cast<int64_t>(below(random, static_cast<size_t>(jitter) + 1));
+    const char* e = std::array{"a", "b", "both", "none"}[below(random, 4)];
+    std::string who(1, static_cast<char>('p' + below(random, 3)));
+    std::string extra =
+        ",\"f\":" + std::to_string(below(random, 5)) + ",\"id\":\"" + std::to_string(i) + "\"";
+    lines.push_back({time, test_line(time, e, who, extra)});
+  }
+  return lines;
+}
+
+std::vector<std::string> texts(const std::vector<Line>& lines) {
+  std::vector<std::string> out;
+  for (const Line& line : lines) out.push_back(line.text);
+  return out;
+}
+
+TEST(EngineOrder, CuttingIntoBatchesChangesNothing) {
+  auto rules = make_rules(kRules);
+  // 25 s of jitter against lateness 0 and 10 s: late events too must not depend on the cuts.
+  for (int64_t lateness : {0, 10'000, 30'000}) {
+    for (uint64_t seed = 0; seed < 4; ++seed) {
+      std::vector<std::string> lines = texts(traffic(seed, 150, 25'000));
+      const std::string whole = alerts_of(rules, lines, lines.size(), Duration(lateness));
+      EXPECT_NE(whole, "");
+      for (size_t size = 1; size < lines.size(); size += size < 20 ? 1 : 17) {
+        ASSERT_TRUE(same_lines(alerts_of(rules, lines, size, Duration(lateness)), whole))
+            << "batches of " << size << ", lateness " << lateness << ", seed " << seed;
+      }
+    }
+  }
+}
+
+TEST(EngineOrder, AnyArrivalWithinTheLatenessGivesTheSameAlerts) {
+  auto rules = make_rules(kRules);
+  constexpr int64_t kLateness = 20'000;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    std::vector<Line> lines = traffic(seed, 150, 0);
+    // Times all differ: the order of equal times is that of arrival.
+    int64_t last = 0;
+    for (size_t i = 0; i < lines.size(); ++i) {
+      last = std::max(last + 1, lines[i].time);
+      lines[i] = {last, test_line(last, i % 3 == 0 ? "both" : "a", i % 2 == 0 ? "p" : "q",
+                                  ",\"f\":" + std::to_string(i * i % 5))};
+    }
+    const std::string sorted = alerts_of(rules, texts(lines), 10, Duration(kLateness));
+    EXPECT_NE(sorted, "");
+    Random random(seed + 100);
+    std::vector<std::pair<int64_t, Line>> arrivals;
+    for (const Line& line : lines) {
+      arrivals.emplace_back(line.time + static_cast<int64_t>(below(random, kLateness)), line);
+    }
+    std::stable_sort(arrivals.begin(), arrivals.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<std::string> shuffled;
+    for (const auto& [at, line] : arrivals) shuffled.push_back(line.text);
+    EXPECT_TRUE(same_lines(alerts_of(rules, shuffled, 10, Duration(kLateness)), sorted)) << seed;
+  }
+}
+
+TEST(EngineOrder, ReplayMergesStreamsByTime) {
+  auto rules = make_rules(kRules);
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    std::vector<Line> lines = traffic(seed, 200, 0);
+    std::stable_sort(lines.begin(), lines.end(),
+                     [](const Line& a, const Line& b) { return a.time < b.time; });
+    std::vector<int64_t> seen;
+    std::erase_if(lines, [&](const Line& line) {  // equal times go by stream, then by line
+      bool known = std::find(seen.begin(), seen.end(), line.time) != seen.end();
+      seen.push_back(line.time);
+      return known;
+    });
+    const std::string one = alerts_of(rules, texts(lines), 7, Duration(0));
+    EXPECT_NE(one, "");
+    for (uint64_t split = 0; split < 5; ++split) {
+      Random random(seed * 10 + split);
+      EngineRun run(rules, {.streams = 2});
+      std::vector<std::string> parts[2];
+      for (const Line& line : lines) parts[below(random, 2)].push_back(line.text);
+      size_t at[2] = {0, 0};
+      while (at[0] < parts[0].size() || at[1] < parts[1].size()) {
+        auto stream = static_cast<StreamId>(below(random, 2));
+        if (at[stream] < parts[stream].size()) run.lines(parts[stream][at[stream]++], stream);
+        if (at[stream] == parts[stream].size()) run.end_stream(stream);
+      }
+      run.finish();
+      ASSERT_TRUE(same_lines(to_text(run.events), one)) << seed << " " << split;
+    }
+  }
+}
+
+TEST(EngineOrder, LateEventsAreProcessedAndCounted) {
+  EngineRun run(make_rules(kRules), {.lateness = Duration(1'000)});
+  run.lines(test_line(100'000, "a"));
+  run.lines(test_line(99'000, "a"));  // just in time
+  EXPECT_EQ(run.engine.stats().sources[0].late_events, 0U);
+  run.lines(test_line(70'000, "a"));  // late
+  EXPECT_EQ(run.engine.stats().sources[0].late_events, 1U);
+  run.lines(test_line(100'500, "a"));
+  run.finish();
+  ASSERT_EQ(run.events.size(), 1U);
+  EXPECT_EQ(run.events[0].change, AlertChange::Opened);
+  EXPECT_EQ(run.events[0].alert.events, 4U) << "the late one counts";
+}
+
+TEST(EngineOrder, WaitingHitsAreReleasedByTheWatermark) {
+  EngineRun run(make_rules(kRules), {.lateness = Duration(5'000)});
+  run.lines(test_line(10'000, "a"));
+  EXPECT_EQ(run.engine.stats().hits_pending, 1U);
+  run.lines(test_line(15'000, "none"));
+  EXPECT_EQ(run.engine.stats().hits_pending, 0U) << "nothing earlier can come";
+  EXPECT_EQ(to_ms(run.engine.stats().watermark), 10'000);
+}
+
+TEST(EngineOrder, AnIdleStreamDoesNotHoldBackLiveInput) {
+  EngineOptions live{.live = true, .idle_timeout = Duration(5'000)};
+  EngineRun run(make_rules(kRules), {.engine = live, .streams = 2});
+  Timestamp start = timestamp_ms(1'000'000);
+  run.lines(test_line(1'000'000, "a"), 1, start);
+  run.lines(test_line(1'000'010, "a"), 0, start);
+  for (int64_t t = 1'000'020; t < 1'000'060; t += 10) run.lines(test_line(t, "a"), 0, start);
+  EXPECT_TRUE(run.events.empty()) << "stream 1 may still deliver earlier lines";
+  run.lines(test_line(1'006'000, "a"), 0, start + Duration(6'000));
+  ASSERT_FALSE(run.events.empty());
+  EXPECT_EQ(run.events[0].change, AlertChange::Opened);
+  EXPECT_EQ(to_ms(run.events[0].alert.starts_at), 1'000'030);
+}
+
+TEST(EngineOrder, TheWallClockEndsAlertsWhileInputIsIdle) {
+  EngineRun run(make_rules(kRules), {.engine = {.live = true}});
+  Timestamp start = timestamp_ms(5'000'000);
+  for (int64_t t : {0, 1, 2, 3}) run.lines(test_line(1'000'000 + t, "b"), 0, start);
+  run.engine.advance(start + Duration(20'000), run.events);
+  EXPECT_EQ(run.events.size(), 1U);
+  run.engine.advance(start + Duration(20'001), run.events);
+  ASSERT_EQ(run.events.size(), 2U);
+  EXPECT_EQ(run.events[1].change, AlertChange::Resolved);
+  EXPECT_EQ(to_ms(*run.events[1].alert.ends_at), 1'020'003);
+}
+
+TEST(EngineOrder, AHitAfterALongPauseStartsAfreshWhetherTheGroupWasForgottenOrNot) {
+  // A late line finds its group just outside the window: in one batch it still is in memory, in
+  // several the watermark has passed between them.
+  auto rules = make_rules(kRules);
+  std::vector<std::string> lines;
+  for (int64_t t : {0, 1, 2}) lines.push_back(test_line(100'000 + t, "b"));
+  lines.push_back(test_line(175'000, "none"));
+  lines.push_back(test_line(150'000, "b"));
+  const std::string whole = alerts_of(rules, lines, 5, Duration(0));
+  for (size_t size : {1, 2, 3, 4}) {
+    EXPECT_TRUE(same_lines(alerts_of(rules, lines, size, Duration(0)), whole)) << size;
+  }
+}
+
+}  // namespace
+}  // namespace picket

@@ -1,0 +1,63 @@
+#include "rules/reorder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <tuple>
+
+namespace picket {
+namespace {
+
+PendingHit hit(int64_t key, StreamId stream, uint64_t order) {
+  return {timestamp_ms(key), timestamp_ms(key - 1), stream, order, std::to_string(order)};
+}
+
+TEST(ReorderBuffer, GivesKeyThenStreamThenLineOrder) {
+  std::mt19937_64 random(1);
+  ReorderBuffer buffer;
+  std::vector<std::tuple<int64_t, StreamId, uint64_t>> expected;
+  for (uint64_t i = 0; i < 500; ++i) {
+    auto key = static_cast<int64_t>(random() % 20);
+    auto stream = static_cast<StreamId>(random() % 3);
+    expected.emplace_back(key, stream, i);
+    buffer.push(hit(key, stream, i));
+  }
+  EXPECT_EQ(buffer.size(), 500U);
+  EXPECT_EQ(buffer.hits().size(), 500U);
+  EXPECT_GE(buffer.bytes(), 500 * sizeof(PendingHit));
+  std::sort(expected.begin(), expected.end());
+  for (const auto& [key, stream, order] : expected) {
+    ASSERT_FALSE(buffer.empty());
+    ASSERT_EQ(to_ms(buffer.first_key()), key);
+    PendingHit next = buffer.pop();
+    ASSERT_EQ(std::tie(next.stream, next.order), std::tie(stream, order));
+    ASSERT_EQ(next.record, std::to_string(order));
+    ASSERT_EQ(to_ms(next.time), key - 1);
+  }
+  EXPECT_TRUE(buffer.empty());
+  EXPECT_EQ(buffer.bytes(), 0U);
+}
+
+TEST(ReorderBuffer, TakesNewHitsWhileOthersWait) {
+  ReorderBuffer buffer;
+  buffer.push(hit(10, 0, 0));
+  buffer.push(hit(20, 0, 1));
+  EXPECT_EQ(buffer.pop().order, 0U);
+  buffer.push(hit(15, 0, 2));
+  EXPECT_EQ(buffer.pop().order, 2U);
+  EXPECT_EQ(buffer.pop().order, 1U);
+}
+
+TEST(StreamState, TheWatermarkTrailsByTheLateness) {
+  StreamState stream{.lateness = Duration(30)};
+  EXPECT_FALSE(stream.started());
+  stream.newest = timestamp_ms(100);
+  EXPECT_TRUE(stream.started());
+  EXPECT_EQ(to_ms(stream.watermark()), 70);
+  stream.lateness.reset();
+  EXPECT_EQ(to_ms(stream.watermark()), 100);
+}
+
+}  // namespace
+}  // namespace picket

@@ -1,0 +1,133 @@
+// The bounded windows against keeping every time and value ever seen.
+#include "rules/window.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+namespace picket {
+namespace {
+
+// Keeps everything.
+struct EveryTime {
+  std::vector<int64_t> times;
+  size_t add(int64_t time, int64_t span) {
+    times.push_back(time);
+    int64_t newest = *std::max_element(times.begin(), times.end());
+    return static_cast<size_t>(
+        std::count_if(times.begin(), times.end(), [&](int64_t t) { return t >= newest - span; }));
+  }
+};
+
+struct EveryValue {
+  std::map<uint64_t, int64_t> last;
+  size_t add(uint64_t value, int64_t time, int64_t span) {
+    auto [it, fresh] = last.emplace(value, time);
+    if (!fresh) it->second = std::max(it->second, time);
+    int64_t newest = INT64_MIN;
+    for (const auto& [v, t] : last) newest = std::max(newest, t);
+    return static_cast<size_t>(std::count_if(last.begin(), last.end(), [&](const auto& entry) {
+      return entry.second >= newest - span;
+    }));
+  }
+};
+
+struct Shape {
+  int64_t span;
+  size_t keep;
+  int64_t step;    // largest pause between events
+  int64_t jitter;  // how far back an event may be
+};
+
+const Shape kShapes[] = {{60, 3, 30, 0},    {60, 5, 20, 10},   {60, 1, 20, 50},  {1, 4, 2, 1},
+                         {0, 3, 2, 0},      {1000, 50, 30, 5}, {60, 10, 10, 59}, {60, 10, 10, 200},
+                         {100, 200, 1, 30}, {30, 7, 5, 29}};
+
+TEST(TimeWindow, CountsLikeKeepingEverything) {
+  std::mt19937_64 random(7);
+  for (const Shape& shape : kShapes) {
+    TimeWindow window;
+    EveryTime every;
+    int64_t now = -500;
+    for (int i = 0; i < 600; ++i) {
+      now += static_cast<int64_t>(random() % static_cast<uint64_t>(shape.step + 1));
+      int64_t time = now - static_cast<int64_t>(random() % static_cast<uint64_t>(shape.jitter + 1));
+      size_t all = every.add(time, shape.span);
+      size_t count = window.add(timestamp_ms(time), Duration(shape.span), shape.keep);
+      ASSERT_EQ(count, std::min(all, shape.keep))
+          << "span " << shape.span << " keep " << shape.keep << " event " << i;
+      ASSERT_EQ(window.size(), count);
+      ASSERT_LE(window.bytes(), (shape.keep * 2 + 16) * 2 * sizeof(int64_t)) << "memory is bounded";
+    }
+  }
+}
+
+TEST(TimeWindow, TheExampleOfTheHeader) {
+  TimeWindow window;
+  std::vector<size_t> counts;
+  for (int64_t t : {0, 10, 65, 70}) counts.push_back(window.add(timestamp_ms(t), Duration(60), 3));
+  EXPECT_EQ(counts, (std::vector<size_t>{1, 2, 2, 3}));
+}
+
+TEST(DistinctWindow, CountsLikeKeepingEverything) {
+  std::mt19937_64 random(11);
+  for (const Shape& shape : kShapes) {
+    for (uint64_t values : {2, 6, 40}) {
+      DistinctWindow window;
+      EveryValue every;
+      int64_t now = 0;
+      for (int i = 0; i < 300; ++i) {
+        now += static_cast<int64_t>(random() % static_cast<uint64_t>(shape.step + 1));
+        int64_t time =
+            now - static_cast<int64_t>(random() % static_cast<uint64_t>(shape.jitter + 1));
+        uint64_t value = random() % values;
+        size_t all = every.add(value, time, shape.span);
+        size_t count = window.add(value, timestamp_ms(time), Duration(shape.span), shape.keep);
+        ASSERT_EQ(count, std::min(all, shape.keep))
+            << "span " << shape.span << " keep " << shape.keep << " values " << values << " event "
+            << i;
+        ASSERT_EQ(window.size(), count);
+      }
+    }
+  }
+}
+
+TEST(Windows, GoOnFromTheirBytes) {
+  std::mt19937_64 random(3);
+  TimeWindow times;
+  DistinctWindow values;
+  for (int i = 0; i < 300; ++i) {
+    std::string bytes;
+    times.encode(bytes);
+    values.encode(bytes);
+    TimeWindow times_again;
+    DistinctWindow values_again;
+    std::string_view in = bytes;
+    ASSERT_TRUE(times_again.decode(in));
+    ASSERT_TRUE(values_again.decode(in));
+    ASSERT_TRUE(in.empty());
+    for (size_t cut = 0; cut < bytes.size(); ++cut) {
+      std::string_view part(bytes.data(), cut);
+      TimeWindow t;
+      DistinctWindow v;
+      ASSERT_FALSE(t.decode(part) && v.decode(part)) << "bytes are missing";
+    }
+    Timestamp at = timestamp_ms(i * 10 - static_cast<int64_t>(random() % 30));
+    uint64_t value = random() % 9;
+    ASSERT_EQ(times.add(at, Duration(70), 5), times_again.add(at, Duration(70), 5));
+    ASSERT_EQ(values.add(value, at, Duration(70), 5), values_again.add(value, at, Duration(70), 5));
+  }
+}
+
+TEST(Windows, RefuseBytesThatAreNotSorted) {
+  std::string bytes("\x02\0\0\0", 4);
+  for (int64_t time : {5, 4}) bytes.append(reinterpret_cast<const char*>(&time), sizeof(time));
+  std::string_view in = bytes;
+  TimeWindow window;
+  EXPECT_FALSE(window.decode(in));
+}
+
+}  // namespace
+}  // namespace picket

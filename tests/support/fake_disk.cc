@@ -1,0 +1,163 @@
+#include "tests/support/fake_disk.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "daemon/inputs/file_names.h"
+
+namespace picket {
+namespace {
+
+std::unexpected<std::error_code> failed(std::errc error) {
+  return std::unexpected(std::error_code(static_cast<int>(error), std::system_category()));
+}
+
+FileInfo info_of(const FakeDisk::Content& content) {
+  return {content.identity, content.bytes.size(), content.links};
+}
+
+class FakeFile final : public DiskFile {
+ public:
+  explicit FakeFile(std::shared_ptr<const FakeDisk::Content> content)
+      : content_(std::move(content)) {}
+
+  DiskResult<FileInfo> info() const override { return info_of(*content_); }
+
+  DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const override {
+    if (content_->read_error) return std::unexpected(content_->read_error);
+    const std::string& bytes = content_->bytes;
+    if (offset >= bytes.size()) return size_t{0};
+    const size_t count = std::min<size_t>(length, bytes.size() - offset);
+    std::memcpy(into, bytes.data() + offset, count);
+    return count;
+  }
+
+ private:
+  std::shared_ptr<const FakeDisk::Content> content_;
+};
+
+}  // namespace
+
+DiskResult<std::unique_ptr<DiskFile>> FakeDisk::open(const std::string& path,
+                                                     Symlinks symlinks) const {
+  const auto entry = find(path, symlinks);
+  if (!entry) return std::unexpected(entry.error());
+  if (denied_.contains(path)) return failed(std::errc::permission_denied);
+  ++opens;
+  return std::make_unique<FakeFile>(entry->content);
+}
+
+DiskResult<FileInfo> FakeDisk::stat(const std::string& path, Symlinks symlinks) const {
+  const auto entry = find(path, symlinks);
+  if (!entry) return std::unexpected(entry.error());
+  return info_of(*entry->content);
+}
+
+DiskResult<std::vector<std::string>> FakeDisk::list(const std::string& folder) const {
+  if (denied_.contains(folder)) return failed(std::errc::permission_denied);
+  std::vector<std::string> names;
+  for (const auto& [path, entry] : entries_) {
+    if (folder_of(path) == folder) names.emplace_back(name_of(path));
+  }
+  return names;
+}
+
+std::vector<std::string> FakeDisk::glob(const std::string& pattern) const {
+  std::vector<std::string> paths;
+  for (const auto& [path, entry] : entries_) {
+    const bool match = ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;
+    if (match && !folder_denied(path)) paths.push_back(path);
+  }
+  return paths;
+}
+
+void FakeDisk::write(const std::string& path, std::string_view text) {
+  if (!entries_.contains(path)) {
+    auto content = std::make_shared<Content>();
+    content->identity = {1, next_inode_++, record_birth_ ? ++births_ : 0};
+    entries_[path] = {Kind::File, std::move(content)};
+  }
+  entries_[path].content->bytes.append(text);
+}
+
+void FakeDisk::replace(const std::string& path, std::string_view text) {
+  remove(path);
+  write(path, text);
+}
+
+void FakeDisk::truncate(const std::string& path, uint64_t size) {
+  entries_.at(path).content->bytes.resize(size);
+}
+
+void FakeDisk::rewrite(const std::string& path, std::string_view text) {
+  entries_.at(path).content->bytes = text;
+}
+
+void FakeDisk::rename(const std::string& from, const std::string& to) {
+  Entry entry = entries_.at(from);
+  entries_.erase(from);
+  put(to, std::move(entry));
+}
+
+void FakeDisk::remove(const std::string& path) {
+  const auto found = entries_.find(path);
+  if (found == entries_.end()) return;
+  if (found->second.content) --found->second.content->links;
+  entries_.erase(found);
+}
+
+void FakeDisk::copy(const std::string& from, const std::string& to) {
+  const std::string bytes = entries_.at(from).content->bytes;
+  replace(to, bytes);
+}
+
+void FakeDisk::link(const std::string& from, const std::string& to) {
+  Entry entry = entries_.at(from);
+  ++entry.content->links;
+  put(to, std::move(entry));
+}
+
+void FakeDisk::symlink(const std::string& target, const std::string& path) {
+  put(path, {Kind::Symlink, nullptr, target});
+}
+
+void FakeDisk::make_folder(const std::string& path) { put(path, {Kind::Folder}); }
+
+void FakeDisk::make_fifo(const std::string& path) { put(path, {Kind::Fifo}); }
+
+void FakeDisk::fail_reads(const std::string& path, std::error_code error) {
+  entries_.at(path).content->read_error = error;
+}
+
+DiskResult<FakeDisk::Entry> FakeDisk::find(const std::string& path, Symlinks symlinks) const {
+  if (folder_denied(path)) return failed(std::errc::permission_denied);
+  const auto found = entries_.find(path);
+  if (found == entries_.end()) return failed(std::errc::no_such_file_or_directory);
+  const Entry& entry = found->second;
+  switch (entry.kind) {
+    case Kind::File:
+      return entry;
+    case Kind::Folder:
+      return failed(std::errc::is_a_directory);
+    case Kind::Fifo:
+      return failed(std::errc::operation_not_supported);
+    case Kind::Symlink:
+      break;
+  }
+  if (symlinks == Symlinks::Refuse) return failed(std::errc::too_many_symbolic_link_levels);
+  return find(entry.target, symlinks);
+}
+
+bool FakeDisk::folder_denied(const std::string& path) const {
+  return denied_.contains(folder_of(path));
+}
+
+void FakeDisk::put(const std::string& path, Entry entry) {
+  remove(path);
+  entries_[path] = std::move(entry);
+}
+
+}  // namespace picket

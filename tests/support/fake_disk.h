@@ -1,0 +1,83 @@
+// FakeDisk: a Disk in memory whose files can be renamed, cut, replaced and denied at any
+// time.
+//
+// It tells names from files as a real file system does: an open file lives on under any name or
+// none. Folders exist through the names in them, and as soon as make_folder() was called.
+//
+// Thread rule: one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "daemon/disk.h"
+
+namespace picket {
+
+class FakeDisk final : public Disk {
+ public:
+  DiskResult<std::unique_ptr<DiskFile>> open(const std::string& path,
+                                             Symlinks symlinks) const override;
+  DiskResult<FileInfo> stat(const std::string& path, Symlinks symlinks) const override;
+  DiskResult<std::vector<std::string>> list(const std::string& folder) const override;
+  std::vector<std::string> glob(const std::string& pattern) const override;
+
+  // Appends; creates the file when there is none.
+  void write(const std::string& path, std::string_view text);
+  // A new file with this content takes the name.
+  void replace(const std::string& path, std::string_view text);
+  void truncate(const std::string& path, uint64_t size);
+  // Overwrites in place: the same file with other content.
+  void rewrite(const std::string& path, std::string_view text);
+  // As rename(2): `to` is replaced.
+  void rename(const std::string& from, const std::string& to);
+  void remove(const std::string& path);
+  void copy(const std::string& from, const std::string& to);
+  void link(const std::string& from, const std::string& to);
+  void symlink(const std::string& target, const std::string& path);
+  void make_folder(const std::string& path);
+  void make_fifo(const std::string& path);
+
+  // Opening gives EACCES; for a folder, everything below gives EACCES too.
+  void deny(const std::string& path) { denied_.insert(path); }
+  void allow(const std::string& path) { denied_.erase(path); }
+  // Reading the file at `path` gives `error` until it is cleared.
+  void fail_reads(const std::string& path, std::error_code error);
+  // The next file gets this inode number, as a file system that reuses them would.
+  void next_inode(uint64_t inode) { next_inode_ = inode; }
+  void record_birth(bool record) { record_birth_ = record; }
+
+  struct Content {
+    std::string bytes = {};
+    FileIdentity identity = {};
+    uint64_t links = 1;
+    std::error_code read_error = {};
+  };
+  mutable uint64_t opens = 0;
+
+ private:
+  enum class Kind : uint8_t { File, Folder, Fifo, Symlink };
+  struct Entry {
+    Kind kind = Kind::File;
+    std::shared_ptr<Content> content = nullptr;
+    std::string target = {};
+  };
+
+  DiskResult<Entry> find(const std::string& path, Symlinks symlinks) const;
+  bool folder_denied(const std::string& path) const;
+  void put(const std::string& path, Entry entry);
+
+  std::map<std::string, Entry> entries_;
+  std::set<std::string> denied_;
+  uint64_t next_inode_ = 100;
+  int64_t births_ = 0;
+  bool record_birth_ = true;
+};
+
+}  // namespace picket
