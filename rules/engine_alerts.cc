@@ -70,6 +70,24 @@ std::string describe(const Alert& alert) {
   return text + ".";
 }
 
+void set_label(Alert& alert, std::string_view name, std::string_view value) {
+  for (auto& [known, text] : alert.labels) {
+    if (known == name) text = value;
+  }
+}
+
+// True when nothing but what any client may claim tells who it was. Addresses come from headers
+// that the caller writes, so they alone never make an alert critical.
+bool address_only(const Alert& alert) {
+  bool address = false;
+  for (const auto& [name, value] : alert.labels) {
+    bool claimed = name == "client_address" || name == "user_agent_original";
+    address = address || claimed;
+    if (!claimed && name != "alertname" && name != "severity" && name != "verdict") return false;
+  }
+  return address;
+}
+
 void set_annotation(Alert& alert, std::string_view name, std::string value) {
   if (value.empty()) return;
   for (auto& [known, text] : alert.annotations) {
@@ -115,8 +133,10 @@ void Engine::open_alert(Group& group, const Feed& feed, const Judgement& judgeme
   identity += std::to_string(to_ms(alert.starts_at));
   XXH128_hash_t hash = XXH3_128bits(identity.data(), identity.size());
   alert.id = fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-  escalate(active, judgement.value);
   name_alert(alert, program, feed);
+  if (address_only(alert)) alert.severity = std::min(alert.severity, Level::High);
+  escalate(active, judgement.value);
+  set_label(alert, "severity", to_text(alert.severity));
   group.firing = true;
   ActiveAlert& opened = alerts_.open(std::move(active));
   ++stats_.rules[program.rule].alerts;
@@ -170,9 +190,7 @@ void Engine::update_alert(ActiveAlert& active, const Group& group, const Judgeme
   if (escalate(active, judgement.value)) {
     --stats_.alerts_active[before];
     ++stats_.alerts_active[static_cast<size_t>(alert.severity)];
-    for (auto& [name, value] : alert.labels) {
-      if (name == "severity") value = to_text(alert.severity);
-    }
+    set_label(alert, "severity", to_text(alert.severity));
     emit(AlertChange::Escalated, active, out);
   } else if (hand_.view.time - active.emitted >= kUpdateEvery) {
     emit(AlertChange::Updated, active, out);
@@ -186,6 +204,7 @@ bool Engine::escalate(ActiveAlert& active, double value) const {
   bool raised = false;
   while (active.escalated < steps.size() && value >= steps[active.escalated].gte) {
     Level level = steps[active.escalated++].level;
+    if (address_only(active.alert)) level = std::min(level, Level::High);
     if (level <= active.alert.severity) continue;
     active.alert.severity = level;
     raised = true;

@@ -1,6 +1,7 @@
 // When alerts open, change and end: RULES.md 2, one test per answer.
 #include "rules/engine.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/engine_run.h"
@@ -299,6 +300,39 @@ TEST(Engine, TheLedgerBalancesAndMatchesAreCounted) {
   EXPECT_EQ(run.engine.stats().rules[0].matches, 2U);
   EXPECT_EQ(run.engine.stats().rules[1].matches, 1U);
   EXPECT_EQ(run.engine.stats().rules[2].matches, 2U) << "the correlation counted two events";
+}
+
+TEST(Engine, AnAddressAloneNeverMakesAnAlertCritical) {
+  const std::string schema = R"(
+schema: edge
+recognise: [t]
+time: {field: t, unit: ms}
+actor: [[client.address, user_agent.original]]
+fields: {client.address: ip, user_agent.original: ua}
+)";
+  auto rules = make_rules(R"(
+title: Fail
+name: fail
+detection: {s: {e: fail}, condition: s}
+---
+title: Three
+name: three
+correlation: {type: event_count, rules: [fail], group-by: [actor], timespan: 1m, condition: {gte: 3}}
+level: medium
+picket: {escalate: [{gte: 4, level: critical}]}
+)",
+                          {schema});
+  EngineRun run(rules);
+  for (int i = 0; i < 6; ++i) {
+    run.lines("{\"t\":" + std::to_string(1000 + i) +
+              ",\"e\":\"fail\",\"ip\":\"203.0.113.7\",\"ua\":\"curl\"}\n");
+  }
+  ASSERT_EQ(run.events.size(), 2u);
+  const Alert& alert = run.events.back().alert;
+  EXPECT_EQ(alert.severity, Level::High);
+  using Label = std::pair<std::string, std::string>;
+  EXPECT_THAT(alert.labels, testing::Contains(Label("severity", "high")));
+  EXPECT_THAT(alert.labels, testing::Contains(Label("client_address", "203.0.113.7")));
 }
 
 }  // namespace
