@@ -1,6 +1,5 @@
 // `picket check`: finds everything that is wrong with configuration, schemas and rules at once.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -10,6 +9,7 @@
 
 #include "daemon/check.h"
 #include "daemon/commands/command.h"
+#include "daemon/commands/option_set.h"
 #include "daemon/loader.h"
 #include "rules/json_writer.h"
 #include "rules/rule_set.h"
@@ -136,15 +136,13 @@ int check(const CheckOptions& options) {
 
 }  // namespace
 
-std::function<int()> declare_check(CLI::App& app) {
+std::function<int()> declare_check(OptionSet set) {
   auto options = std::make_shared<CheckOptions>();
-  app.add_option("--config", options->config, "configuration file; else the default is checked");
-  app.add_option("--rules", options->rules, "rule file or folder, instead of those that ship")
-      ->allow_extra_args(false);
-  app.add_option("--schemas", options->schemas, "schema file or folder, beside those that ship")
-      ->allow_extra_args(false);
-  app.add_flag("--strict", options->strict, "warnings are errors");
-  app.add_flag("--json", options->json, "tell what was loaded and rejected as JSON");
+  set.text("--config", options->config, "configuration file; else the default is checked");
+  set.texts("--rules", options->rules, "rule file or folder, instead of those that ship");
+  set.texts("--schemas", options->schemas, "schema file or folder, beside those that ship");
+  set.flag("--strict", options->strict, "warnings are errors");
+  set.flag("--json", options->json, "tell what was loaded and rejected as JSON");
   return [options] { return check(*options); };
 }
 

@@ -1,6 +1,5 @@
 // `picket classify`: one line per refused request that says why it was refused.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "daemon/commands/command.h"
+#include "daemon/commands/option_set.h"
 #include "daemon/commands/scan.h"
 #include "rules/decode.h"
 #include "rules/field_table.h"
@@ -79,10 +79,10 @@ int classify(const ScanOptions& options) {
 
 }  // namespace
 
-std::function<int()> declare_classify(CLI::App& app) {
+std::function<int()> declare_classify(OptionSet set) {
   auto options = std::make_shared<ScanOptions>();
-  app.add_option("--config", options->config, "configuration to take rules and schemas from");
-  declare_scan_options(app, *options);
+  set.text("--config", options->config, "configuration to take rules and schemas from");
+  declare_scan_options(set, *options);
   return [options] { return classify(*options); };
 }
 

@@ -1,8 +1,8 @@
 // Command: one verb of the command line.
 //
-// Each lives in a file of its own: options struct, a function that declares them with CLI11, the
-// work. command_table.cc lists them; main.cc only parses and calls. Standard output carries data
-// (NDJSON) or what was asked for; everything for people goes to standard error.
+// Each lives in a file of its own: options struct, a function that declares them, the work.
+// command_table.cc lists them; main.cc only parses and calls. Standard output carries data (NDJSON)
+// or what was asked for; everything for people goes to standard error.
 //
 // Thread rule: called once, on the main thread.
 #pragma once
@@ -11,9 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "daemon/commands/option_set.h"
 
 namespace picket {
 
@@ -28,8 +26,8 @@ struct ExitCode {
 struct Command {
   std::string_view name;
   std::string_view about;
-  // Adds the command's options to `app` and returns what runs it; options live in the function.
-  std::function<int()> (*declare)(CLI::App& app);
+  // Declares the command's options and returns what runs it; their values live in the function.
+  std::function<int()> (*declare)(OptionSet set);
 };
 
 const std::vector<Command>& commands();

@@ -8,13 +8,13 @@
 
 namespace picket {
 
-std::function<int()> declare_run(CLI::App& app);
-std::function<int()> declare_check(CLI::App& app);
-std::function<int()> declare_replay(CLI::App& app);
-std::function<int()> declare_match(CLI::App& app);
-std::function<int()> declare_classify(CLI::App& app);
-std::function<int()> declare_explain(CLI::App& app);
-std::function<int()> declare_version(CLI::App& app);
+std::function<int()> declare_run(OptionSet set);
+std::function<int()> declare_check(OptionSet set);
+std::function<int()> declare_replay(OptionSet set);
+std::function<int()> declare_match(OptionSet set);
+std::function<int()> declare_classify(OptionSet set);
+std::function<int()> declare_explain(OptionSet set);
+std::function<int()> declare_version(OptionSet set);
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
@@ -38,7 +38,7 @@ int run_command_line(int argc, char** argv) {
   std::map<CLI::App*, std::function<int()>> actions;
   for (const Command& command : commands()) {
     CLI::App* verb = app.add_subcommand(std::string(command.name), std::string(command.about));
-    actions[verb] = command.declare(*verb);
+    actions[verb] = command.declare(OptionSet(*verb));
   }
   try {
     app.parse(argc, argv);

@@ -1,6 +1,5 @@
 // `picket explain`: what an error code means and how to get rid of it.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "daemon/commands/command.h"
+#include "daemon/commands/option_set.h"
 #include "daemon/error_texts.h"
 #include "daemon/loader.h"
 #include "rules/json_writer.h"
@@ -63,14 +63,12 @@ int explain(const ExplainOptions& options) {
 
 }  // namespace
 
-std::function<int()> declare_explain(CLI::App& app) {
+std::function<int()> declare_explain(OptionSet set) {
   auto options = std::make_shared<ExplainOptions>();
-  CLI::Option_group* what = app.add_option_group("What to explain");
-  what->add_option("URN", options->urn,
-                   "an error code such as err:unkey:authorization:forbidden, with or without\n"
-                   "err:, or the URL of its documentation");
-  what->add_flag("--list", options->list, "list all codes with their titles");
-  what->require_option(1);
+  set.word_or_flag({"URN", options->urn,
+                    "an error code such as err:unkey:authorization:forbidden, with or without\n"
+                    "err:, or the URL of its documentation"},
+                   {"--list", options->list, "list all codes with their titles"});
   return [options] { return explain(*options); };
 }
 

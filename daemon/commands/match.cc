@@ -1,6 +1,5 @@
 // `picket match`: one line per event and detection rule that matches it.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "daemon/commands/command.h"
+#include "daemon/commands/option_set.h"
 #include "daemon/commands/scan.h"
 #include "rules/json_writer.h"
 #include "rules/rule_set.h"
@@ -59,10 +59,10 @@ int match(const MatchOptions& options) {
 
 }  // namespace
 
-std::function<int()> declare_match(CLI::App& app) {
+std::function<int()> declare_match(OptionSet set) {
   auto options = std::make_shared<MatchOptions>();
-  declare_scan_options(app, options->scan);
-  app.add_flag("--all", options->all, "list the rule that names the refusal, too");
+  declare_scan_options(set, options->scan);
+  set.flag("--all", options->all, "list the rule that names the refusal, too");
   return [options] { return match(*options); };
 }
 

@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <thread>
 
 #include "daemon/commands/command.h"
+#include "daemon/commands/option_set.h"
 #include "daemon/loader.h"
 #include "daemon/replay.h"
 #include "daemon/replay_report.h"
@@ -104,25 +104,19 @@ int run(Options& options) {
 
 }  // namespace
 
-std::function<int()> declare_replay(CLI::App& app) {
+std::function<int()> declare_replay(OptionSet set) {
   auto options = std::make_shared<Options>();
   unsigned cores = std::thread::hardware_concurrency();
   options->replay.workers = cores > 2 ? cores - 1 : 1;
-  app.add_option("--config", options->config, "take rules, schemas and bounds from this file");
-  app.add_option("--rules", options->rules, "rule files or folders instead of the shipped packs");
-  app.add_option("--schemas", options->schemas, "further schema files or folders");
-  app.add_option("--schema", options->schema, "schema name or file; default: recognise each line");
-  app.add_option("--alerts", options->alerts, "where alerts go as NDJSON; - is standard output");
-  app.add_option("--report", options->report, "also write the report as one HTML file");
-  app.add_option("--workers", options->replay.workers, "decode threads; changes only the speed")
-      ->check(CLI::Range(1, 64));
-  app.add_option("--batch-bytes", options->replay.batch_bytes,
-                 "bytes per batch; changes only the speed")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 30));
-  app.add_option("--max-line", options->replay.max_line,
-                 "longer lines become dead letters (bytes)");
-  app.add_option("LOG", options->replay.logs, "log files, plain, gzip or zstd; - is standard input")
-      ->required();
+  set.text("--config", options->config, "take rules, schemas and bounds from this file");
+  set.texts("--rules", options->rules, "rule file or folder, instead of those that ship");
+  set.texts("--schemas", options->schemas, "schema file or folder, beside those that ship");
+  set.text("--schema", options->schema, "schema name or file; else each line's own is recognised");
+  set.text("--alerts", options->alerts, "where alerts go as NDJSON; - is standard output");
+  set.text("--report", options->report, "also write the report as one HTML file");
+  set.speed(options->replay.workers, options->replay.batch_bytes);
+  set.size("--max-line", options->replay.max_line, "longer lines become dead letters (16MiB)");
+  set.logs(options->replay.logs);
   return [options] { return run(*options); };
 }
 

@@ -1,9 +1,9 @@
 // `picket run`: the daemon.
-#include <CLI/CLI.hpp>
 
 #include <memory>
 
 #include "daemon/commands/command.h"
+#include "daemon/commands/option_set.h"
 #include "daemon/loader.h"
 #include "daemon/runtime.h"
 
@@ -21,15 +21,12 @@ int run(const RunOptions& options) {
 
 }  // namespace
 
-std::function<int()> declare_run(CLI::App& app) {
+std::function<int()> declare_run(OptionSet set) {
   auto options = std::make_shared<RunOptions>();
-  app.add_option("--config", options->config,
-                 "configuration file; without one, every *.ndjson and *.jsonl file in the current "
-                 "folder is followed and alerts go to standard output");
-  app.add_option("--workers", options->workers, "decode threads; changes only the speed")
-      ->check(CLI::Range(1, 64));
-  app.add_option("--batch-bytes", options->batch_bytes, "bytes per batch; changes only the speed")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 30));
+  set.text("--config", options->config,
+           "configuration file; without one, every *.ndjson and *.jsonl file in the current folder "
+           "is followed and alerts go to standard output");
+  set.speed(options->workers, options->batch_bytes);
   return [options] { return run(*options); };
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
@@ -72,19 +71,14 @@ void TextOutput::flush() {
 
 }  // namespace
 
-void declare_scan_options(CLI::App& app, ScanOptions& options) {
-  app.add_option("--schema", options.schema,
-                 "schema of all lines, by name or file; else each line's own is recognised");
-  app.add_option("--rules", options.rules, "rule file or folder, instead of those that ship")
-      ->allow_extra_args(false);
-  app.add_option("--schemas", options.schemas, "schema file or folder, beside those that ship")
-      ->allow_extra_args(false);
-  app.add_option("--max-line", options.max_line, "longer lines become dead letters (16MiB)")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40));
-  app.add_flag("--strict", options.strict, "refuse to start when a single rule is broken");
-  app.add_option("LOG", options.logs, "log files, plain, gzip or zstd; - is standard input")
-      ->required();
+void declare_scan_options(OptionSet set, ScanOptions& options) {
+  set.text("--schema", options.schema,
+           "schema of all lines, by name or file; else each line's own is recognised");
+  set.texts("--rules", options.rules, "rule file or folder, instead of those that ship");
+  set.texts("--schemas", options.schemas, "schema file or folder, beside those that ship");
+  set.size("--max-line", options.max_line, "longer lines become dead letters (16MiB)");
+  set.flag("--strict", options.strict, "refuse to start when a single rule is broken");
+  set.logs(options.logs);
 }
 
 std::shared_ptr<const RuleSet> load_scan_rules(const ScanOptions& options) {

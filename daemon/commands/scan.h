@@ -17,13 +17,10 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/commands/option_set.h"
 #include "daemon/inputs/line_cutter.h"
 #include "rules/classifier.h"
 #include "rules/stats.h"
-
-namespace CLI {
-class App;
-}
 
 namespace picket {
 
@@ -41,7 +38,7 @@ struct ScanOptions {
 };
 
 // Declares --schema, --rules, --schemas, --strict, --max-line and LOG...
-void declare_scan_options(CLI::App& app, ScanOptions& options);
+void declare_scan_options(OptionSet set, ScanOptions& options);
 
 // The rules and schemas that the options ask for; problems are printed. Null: exit with 78. Single
 // rules that are broken leave the others in use unless --strict forbids that.

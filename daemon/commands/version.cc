@@ -1,13 +1,13 @@
 // `picket version`: what this binary is, for bug reports.
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include "daemon/build_info.h"
 #include "daemon/commands/command.h"
+#include "daemon/commands/option_set.h"
 
 namespace picket {
 
-std::function<int()> declare_version(CLI::App&) {
+std::function<int()> declare_version(OptionSet) {
   return [] {
     const BuildInfo build = build_info();
     fmt::print("picket {}\ncommit: {}\nsimd: {}\nlibraries: {}\n", build.version, build.commit,
