@@ -21,20 +21,31 @@ namespace picket {
 
 struct CorrelationSpec;
 
-// What a group's state says after a hit.
+// What a group's state says after a hit, or when time has passed.
 struct Judgement {
   bool holds = false;
   double value = 0;     // the measure that the condition compares
   double progress = 0;  // 0 to 1: how near to holding; decides who is kept
   std::optional<uint64_t> distinct = {};
+  std::optional<double> score = {};        // of tests that weigh evidence
+  std::optional<double> false_alarm = {};  // stated error rate of the deciding test
+  // When time alone can change the answer: the first moment at which it might. The engine calls
+  // on_time once everything up to and including that moment has been processed.
+  std::optional<Timestamp> wake = {};
 };
 
-// One hit as a correlator sees it.
+// One event as a correlator sees it. An event that matches several of the referenced rules is one
+// hit with several roles.
 struct GroupHit {
   Timestamp time{};
+  uint64_t roles = 1;       // bit i: it matched the i-th rule of CorrelationSpec::rules
   uint64_t value_hash = 0;  // of the counted field or tuple
-  bool has_value = false;
+  bool has_value = false;   // all counted fields are there
+  std::optional<double> number = {};  // of the first counted field, when it is one
 };
+
+// At most this many rules can be referenced by one correlation.
+constexpr size_t kRolesMax = 64;
 
 class GroupState {
  public:
@@ -51,6 +62,16 @@ class Correlator {
   virtual std::unique_ptr<GroupState> make_state() const = 0;
   // REQUIRES: `state` came from make_state() of the same correlator.
   virtual Judgement process(GroupState& state, const GroupHit& hit) const = 0;
+  // Everything up to and including `now` has been processed, and `now` is at or past the wake that
+  // the state last asked for. A judgement that holds opens an alert at `now`.
+  virtual Judgement on_time(GroupState& /*state*/, Timestamp /*now*/) const { return {}; }
+  // True when hits without the counted fields must come as well (has_value false).
+  virtual bool wants_valueless_hits() const { return false; }
+  // How long a state matters after its last hit. The engine forgets quiet groups after that.
+  virtual Duration memory(Duration timespan) const { return timespan; }
+  // For people: what the state holds and what is missing until the condition holds, such as
+  // "3 of 5 distinct values; 2 more within 40 s". One line.
+  virtual std::string describe(const GroupState& /*state*/, Timestamp /*now*/) const { return {}; }
 };
 
 using MakeCorrelator = Result<std::unique_ptr<Correlator>> (*)(const CorrelationSpec& spec);
