@@ -165,6 +165,10 @@ WalkError Decoder::Impl::walk(const uint32_t*& at, size_t schema, MarkerSet& see
                 .seen = &seen,
                 .records = root ? this : nullptr,
                 .only_envelope = current_.context->fixed_schema};
+  if (!current_.plan->watched.empty()) {
+    walk.watched = current_.plan->watched.data();
+    walk.event = &event_;
+  }
   WalkError error = walk.object(0, 1);
   at = walk.at;
   // A record inside an envelope walks with this state too and has already counted for itself.

@@ -78,6 +78,9 @@ struct JsonWalk {
   // keys then end in one blank that is not theirs.
   bool blanked = false;
   uint64_t duplicates = 0;
+  // By slot: what its being there is to be noted for. Null: nothing is noted.
+  const std::vector<FieldId>* watched = nullptr;
+  Event* event = nullptr;
 
   // REQUIRES: the token at hand is '{'.
   WalkError object(int32_t node, int depth);
@@ -91,6 +94,8 @@ struct JsonWalk {
   void store(int32_t slot, Value value) {
     value.epoch = epoch;
     slots[static_cast<size_t>(slot)] = value;
+    if (!watched) return;
+    for (FieldId field : watched[slot]) event->add_present(field);
   }
 };
 

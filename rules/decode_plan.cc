@@ -6,23 +6,44 @@
 
 namespace picket {
 
+int32_t PathTree::insert_key(int32_t from, std::string_view key) {
+  auto& children = node(from).children;
+  auto it = children.find(key);
+  if (it != children.end()) return it->second;
+  auto next = static_cast<int32_t>(nodes_.size());
+  children.emplace(key, next);
+  nodes_.emplace_back();
+  return next;
+}
+
 int32_t PathTree::insert(std::string_view path) {
   int32_t at = 0;
   while (true) {
     size_t dot = path.find('.');
-    std::string key(path.substr(0, dot));
-    auto& children = node(at).children;
-    auto it = children.find(key);
-    if (it != children.end()) {
-      at = it->second;
-    } else {
-      auto next = static_cast<int32_t>(nodes_.size());
-      children.emplace(std::move(key), next);
-      nodes_.emplace_back();
-      at = next;
-    }
+    at = insert_key(at, path.substr(0, dot));
     if (dot == std::string_view::npos) return at;
     path.remove_prefix(dot + 1);
+  }
+}
+
+void PathTree::join_dotted_keys() {
+  for (size_t from = 0; from < nodes_.size(); ++from) {
+    for (const auto& [key, literal] : nodes_[from].children) {
+      size_t dot = key.find('.');
+      if (dot == std::string::npos) continue;
+      auto nested = static_cast<int32_t>(from);
+      std::string_view rest = key;
+      for (bool more = true; more && nested != kNoNode;) {
+        dot = rest.find('.');
+        more = dot != std::string_view::npos;
+        auto next = node(nested).children.find(rest.substr(0, dot));
+        nested = next == node(nested).children.end() ? kNoNode : next->second;
+        if (more) rest.remove_prefix(dot + 1);
+      }
+      if (nested == kNoNode) continue;
+      auto& children = nodes_[static_cast<size_t>(literal)].children;
+      for (const auto& [name, child] : node(nested).children) children.try_emplace(name, child);
+    }
   }
 }
 
@@ -44,6 +65,16 @@ bool RecognisePlan::fits(const MarkerSet& seen) const {
   if (clauses.empty() || (seen & none).any()) return false;
   return std::all_of(clauses.begin(), clauses.end(),
                      [&](const MarkerSet& clause) { return (seen & clause).any(); });
+}
+
+void DecodePlan::watch(FieldId field) {
+  watched.resize(slots);
+  for (const Alternative& alternative : fields[field].alternatives) {
+    auto& fields_of = watched[static_cast<size_t>(alternative.slot)];
+    if (std::find(fields_of.begin(), fields_of.end(), field) == fields_of.end()) {
+      fields_of.push_back(field);
+    }
+  }
 }
 
 std::string label_name(std::string_view field) {
@@ -75,6 +106,7 @@ class PlanCompiler {
     plan_actor();
     for (FieldId field = 0; field < BuiltinField::kCount; ++field) plan_field(field);
     for (FieldId field : wanted) plan_field(field);
+    plan_.tree.join_dotted_keys();
     return std::move(plan_);
   }
 
@@ -112,13 +144,25 @@ class PlanCompiler {
         alternatives.push_back(alternative(rule));
       }
     } else {
-      alternatives.push_back(alternative({.source = {name}, .where = schema_.where}));
+      add_raw(0, name, alternatives);
       for (const std::string& root : schema_.roots) {
-        alternatives.push_back(
-            alternative({.source = {root + "." + name}, .where = schema_.where}));
+        add_raw(plan_.tree.insert(root), name, alternatives);
       }
     }
     plan_.fields[field] = {std::move(alternatives), mapped != nullptr};
+  }
+
+  // A name that nothing maps: as one key, else as a path.
+  void add_raw(int32_t from, std::string_view name, std::vector<Alternative>& out) {
+    out.push_back({.slot = slot(plan_.tree, plan_.tree.insert_key(from, name))});
+    size_t dot = name.find('.');
+    if (dot == std::string_view::npos) return;
+    int32_t at = from;
+    for (; dot != std::string_view::npos; dot = name.find('.')) {
+      at = plan_.tree.insert_key(at, name.substr(0, dot));
+      name.remove_prefix(dot + 1);
+    }
+    out.push_back({.slot = slot(plan_.tree, plan_.tree.insert_key(at, name))});
   }
 
   Alternative alternative(const FieldRule& rule) {
@@ -146,8 +190,10 @@ class PlanCompiler {
     return result;
   }
 
-  int32_t slot(PathTree& tree, const std::string& path) {
-    PathNode& node = tree.node(tree.insert(path));
+  int32_t slot(PathTree& tree, const std::string& path) { return slot(tree, tree.insert(path)); }
+
+  int32_t slot(PathTree& tree, int32_t at) {
+    PathNode& node = tree.node(at);
     if (node.slot == kNoSlot) node.slot = static_cast<int32_t>(plan_.slots++);
     return node.slot;
   }

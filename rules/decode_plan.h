@@ -43,6 +43,11 @@ class PathTree {
   PathTree() : nodes_(1) {}
   // The node at `path`; dots separate keys.
   int32_t insert(std::string_view path);
+  // The node of one key below `from`, dots and all.
+  int32_t insert_key(int32_t from, std::string_view key);
+  // Lets a key with dots that somebody wants as such ("a.b") also lead to what is wanted below its
+  // path (a: {b: {c}}), so that {"a.b": {"c": 1}} has a value for a.b.c.
+  void join_dotted_keys();
   // Where `key`, as written in the JSON, leads from `node`: a child, or, for a key with dots in it,
   // the node its parts lead to. kNoNode if nobody wants it.
   int32_t step(int32_t node, std::string_view key) const;
@@ -104,6 +109,12 @@ struct DecodePlan {
   std::vector<Alternative> time;
   TimeUnit time_unit = TimeUnit::Milliseconds;
   std::vector<ActorPlan> actor;
+  // By slot of the record: the fields whose presence the event shall tell (see watch()).
+  std::vector<std::vector<FieldId>> watched = {};
+
+  // From now on Event::present() tells when the record has a value for `field`.
+  // REQUIRES: the field's alternatives are plain slots of the record.
+  void watch(FieldId field);
 };
 
 // All schemas of a rule set, in recognition order.

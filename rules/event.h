@@ -90,8 +90,14 @@ class Event {
     return values_[field].epoch == epoch_ || resolver_.may_hold(field, wanted, state);
   }
 
+  // Fields that the record has a value for, among those that the decode plan watches. May name a
+  // field twice.
+  const std::vector<FieldId>& present() const { return present_; }
+  void add_present(FieldId field) { present_.push_back(field); }
+
   // Forgets all values.
   void begin() {
+    present_.clear();
     if (++epoch_ == 0) {  // the counter wrapped: old epochs would look new
       for (Value& value : values_) value.epoch = 0;
       epoch_ = 1;
@@ -106,9 +112,11 @@ class Event {
   uint32_t line = 0;       // index in the batch
   uint32_t record = 0;     // index in an envelope
   std::string_view raw{};  // the line
+  uint32_t regex_limits = 0;  // expressions that gave up on this event (see predicate.h)
 
  private:
   std::vector<Value> values_;
+  std::vector<FieldId> present_;
   FieldResolver& resolver_;
   uint16_t epoch_ = 0;
 };

@@ -1,25 +1,9 @@
 #include "rules/matcher.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <bit>
-#include <numeric>
 
 namespace picket {
 namespace {
-
-// A text that two predicates share exactly when they mean the same.
-std::string identity(const Predicate& p) {
-  std::string key =
-      fmt::format("{}|{}|{}{}{}{}{}|{}|{}|{:a}|{}", p.field, static_cast<int>(p.op), p.cased,
-                  p.flag, p.regex_ignore_case, p.regex_multi_line, p.regex_dot_all,
-                  static_cast<int>(p.date_part), static_cast<int>(p.affix), p.number, p.text);
-  for (const PatternPart& part : p.pattern) {
-    key += fmt::format("|{}:{}:{}", static_cast<int>(part.kind), part.text.size(), part.text);
-  }
-  return key;
-}
 
 // How dear a test is by itself, apart from its field.
 uint32_t kind_cost(CompiledPredicate::Kind kind) {
@@ -38,79 +22,90 @@ uint32_t kind_cost(CompiledPredicate::Kind kind) {
   }
 }
 
+class ConditionCompiler {
+ public:
+  ConditionCompiler(PredicateSet& predicates, FieldTable& fields, const Location& where)
+      : predicates_(predicates), fields_(fields), where_(where) {}
+
+  Result<uint32_t> compile(const MatchTree& tree) {
+    ConditionNode node;
+    std::vector<uint32_t> children;
+    if (tree.kind == MatchTree::Kind::Leaf) {
+      PICKET_TRY(node.first, predicates_.add(tree.leaf, fields_, where_));
+    } else {
+      node.kind = tree.kind == MatchTree::Kind::And  ? ConditionNode::Kind::And
+                  : tree.kind == MatchTree::Kind::Or ? ConditionNode::Kind::Or
+                                                     : ConditionNode::Kind::Not;
+      for (const MatchTree& child : tree.children) {
+        PICKET_TRY(uint32_t index, compile(child));
+        children.push_back(index);
+      }
+      node.first = static_cast<uint32_t>(out.children.size());
+      node.count = static_cast<uint32_t>(children.size());
+      out.children.insert(out.children.end(), children.begin(), children.end());
+    }
+    out.nodes.push_back(node);
+    return static_cast<uint32_t>(out.nodes.size() - 1);
+  }
+
+  CompiledCondition out;
+
+ private:
+  PredicateSet& predicates_;
+  FieldTable& fields_;
+  const Location& where_;
+};
+
 }  // namespace
 
-Result<uint32_t> PredicateSet::add(const Predicate& predicate, FieldTable& fields,
-                                   const Location& where) {
-  std::string key = identity(predicate);
-  auto it = ids_.find(key);
-  if (it != ids_.end()) return it->second;
-  PICKET_TRY(CompiledPredicate compiled, compile_predicate(predicate, fields, where));
-  auto index = static_cast<uint32_t>(predicates_.size());
-  predicates_.push_back(std::move(compiled));
-  ids_.emplace(std::move(key), index);
-  return index;
+Result<CompiledCondition> compile_condition(const MatchTree& tree, PredicateSet& predicates,
+                                            FieldTable& fields, const Location& where) {
+  ConditionCompiler compiler(predicates, fields, where);
+  PICKET_TRY(uint32_t root, compiler.compile(tree));
+  compiler.out.root = root;
+  return std::move(compiler.out);
 }
 
-void MatchMemo::begin(size_t predicates) {
-  if (results.size() < predicates) results.resize(predicates);
-  if (++event == (UINT32_MAX >> 1)) {
-    std::fill(results.begin(), results.end(), 0);
-    event = 1;
+uint32_t Matcher::add(const CompiledCondition& condition) {
+  const auto node_base = static_cast<uint32_t>(nodes_.size());
+  const auto child_base = static_cast<uint32_t>(children_.size());
+  for (Node node : condition.nodes) {
+    if (node.kind != Node::Kind::Leaf) node.first += child_base;
+    nodes_.push_back(node);
   }
-}
-
-bool test_once(const PredicateSet& predicates, uint32_t index, Event& event, MatchMemo& memo) {
-  uint32_t& known = memo.results[index];
-  if (known >> 1 == memo.event) return known & 1;
-  bool result = holds(predicates[index], event);
-  known = memo.event << 1 | static_cast<uint32_t>(result);
-  return result;
-}
-
-Result<uint32_t> Matcher::compile(PredicateSet& predicates, const MatchTree& tree,
-                                  FieldTable& fields, const Location& where) {
-  Node node;
-  std::vector<uint32_t> children;
-  switch (tree.kind) {
-    case MatchTree::Kind::Leaf: {
-      PICKET_TRY(node.first, predicates.add(tree.leaf, fields, where));
-      break;
-    }
-    case MatchTree::Kind::And:
-      node.kind = Node::Kind::And;
-      break;
-    case MatchTree::Kind::Or:
-      node.kind = Node::Kind::Or;
-      break;
-    case MatchTree::Kind::Not:
-      node.kind = Node::Kind::Not;
-      break;
-  }
-  for (const MatchTree& child : tree.children) {
-    PICKET_TRY(uint32_t index, compile(predicates, child, fields, where));
-    children.push_back(index);
-  }
-  if (tree.kind != MatchTree::Kind::Leaf) {
-    node.first = static_cast<uint32_t>(children_.size());
-    node.count = static_cast<uint32_t>(children.size());
-    children_.insert(children_.end(), children.begin(), children.end());
-  }
-  nodes_.push_back(node);
-  return static_cast<uint32_t>(nodes_.size() - 1);
-}
-
-Result<uint32_t> Matcher::add(PredicateSet& predicates, const MatchTree& condition,
-                              FieldTable& fields, const Location& where) {
-  PICKET_TRY(uint32_t root, compile(predicates, condition, fields, where));
-  roots_.push_back(root);
+  for (uint32_t child : condition.children) children_.push_back(child + node_base);
+  roots_.push_back(condition.root + node_base);
   return static_cast<uint32_t>(roots_.size() - 1);
 }
 
+// Makes one fact of those children of each Or that the index decides: it then is one look, however
+// many values a rule lists.
+void Matcher::merge_clauses(FactIndex& index) {
+  for (Node& node : nodes_) {
+    if (node.kind != Node::Kind::Or) continue;
+    auto first = children_.begin() + node.first;
+    auto last = first + node.count;
+    auto decided = [&](uint32_t child) {
+      const Node& at = nodes_[child];
+      return at.kind == Node::Kind::Leaf && index.decides(at.first);
+    };
+    auto rest = std::stable_partition(first, last, decided);
+    if (rest - first < 2) continue;
+    std::vector<uint32_t> facts;
+    for (auto child = first; child != rest; ++child) facts.push_back(nodes_[*child].first);
+    // The first child becomes the clause; its node belongs to this condition alone.
+    nodes_[*first].first = index.add_clause(std::move(facts));
+    std::move(rest, last, first + 1);
+    node.count = static_cast<uint32_t>(last - rest) + 1;
+  }
+}
+
 // Sorts the children of And and Or by rising cost, so that a cheap test can spare a dear one.
-uint32_t Matcher::order(uint32_t index, const PredicateSet& predicates, const FieldCost& costs) {
-  const Node node = nodes_[index];
+uint32_t Matcher::order(uint32_t at, const PredicateSet& predicates, const FieldCost& costs,
+                        const FactIndex& index) {
+  const Node node = nodes_[at];
   if (node.kind == Node::Kind::Leaf) {
+    if (index.decides(node.first)) return 0;
     const CompiledPredicate& predicate = predicates[node.first];
     uint32_t field = predicate.field == kKeywordField ? 50 : costs[predicate.field];
     return field * 10 + kind_cost(predicate.kind);
@@ -119,7 +114,7 @@ uint32_t Matcher::order(uint32_t index, const PredicateSet& predicates, const Fi
   uint32_t total = 0;
   for (uint32_t i = 0; i < node.count; ++i) {
     uint32_t child = children_[node.first + i];
-    uint32_t price = order(child, predicates, costs);
+    uint32_t price = order(child, predicates, costs, index);
     priced.emplace_back(price, child);
     total += price;
   }
@@ -129,52 +124,68 @@ uint32_t Matcher::order(uint32_t index, const PredicateSet& predicates, const Fi
   return total;
 }
 
-void Matcher::freeze(const PredicateSet& predicates, const FieldCost& costs) {
-  for (uint32_t root : roots_) order(root, predicates, costs);
-  prefilter_.build({nodes_, children_, roots_}, predicates, costs);
+void freeze_matchers(const std::vector<Matcher*>& matchers, const PredicateSet& predicates,
+                     const FieldCost& costs, FactIndex& index) {
+  std::vector<uint32_t> used;
+  std::vector<uint32_t> witnesses;
+  for (Matcher* matcher : matchers) {
+    for (const ConditionNode& node : matcher->nodes_) {
+      if (node.kind == ConditionNode::Kind::Leaf) used.push_back(node.first);
+    }
+    matcher->prefilter_.choose({matcher->nodes_, matcher->children_, matcher->roots_}, predicates,
+                               costs, witnesses);
+  }
+  for (auto* list : {&used, &witnesses}) {
+    std::sort(list->begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
+  }
+  index.build(predicates, used, witnesses, costs);
+  for (Matcher* matcher : matchers) {
+    matcher->prefilter_.build(index);
+    matcher->merge_clauses(index);
+    for (uint32_t root : matcher->roots_) matcher->order(root, predicates, costs, index);
+  }
+  index.freeze();
 }
 
-bool Matcher::run(uint32_t index, const PredicateSet& predicates, Event& event,
-                  MatchMemo& memo) const {
-  const Node& node = nodes_[index];
-  if (node.kind == Node::Kind::Leaf) return test_once(predicates, node.first, event, memo);
+bool Matcher::run(uint32_t at, const Subject& subject) const {
+  const Node& node = nodes_[at];
+  if (node.kind == Node::Kind::Leaf) {
+    return test_once(subject.index, subject.predicates, node.first, subject.event, subject.memo);
+  }
   const uint32_t* child = children_.data() + node.first;
   const uint32_t* end = child + node.count;
-  auto passes = [&](uint32_t at) { return run(at, predicates, event, memo); };
+  auto passes = [&](uint32_t next) { return run(next, subject); };
   switch (node.kind) {
     case Node::Kind::And:
       return std::all_of(child, end, passes);
     case Node::Kind::Or:
       return std::any_of(child, end, passes);
     default:
-      return !run(*child, predicates, event, memo);
+      return !run(*child, subject);
   }
 }
 
-uint32_t Matcher::first(const PredicateSet& predicates, Event& event, MatchMemo& memo) const {
-  memo.candidates.begin(roots_.size());
-  prefilter_.find(predicates, event, memo);
-  const auto& words = memo.candidates.words();
-  for (size_t w = 0; w < words.size(); ++w) {
-    for (uint64_t word = words[w]; word != 0; word &= word - 1) {
-      auto rule = static_cast<uint32_t>(w * 64 + static_cast<size_t>(std::countr_zero(word)));
-      if (run(roots_[rule], predicates, event, memo)) return rule;
-    }
-  }
-  return kNone;
+void Matcher::find_candidates(const Subject& subject) const {
+  subject.index.find_present(subject.predicates, subject.event, subject.memo);
+  subject.memo.candidates.begin(roots_.size());
+  prefilter_.find(subject.event, subject.memo);
 }
 
-void Matcher::match(const PredicateSet& predicates, Event& event, MatchMemo& memo,
-                    std::vector<uint32_t>& out) const {
-  memo.candidates.begin(roots_.size());
-  prefilter_.find(predicates, event, memo);
-  const auto& words = memo.candidates.words();
-  for (size_t w = 0; w < words.size(); ++w) {
-    for (uint64_t word = words[w]; word != 0; word &= word - 1) {
-      auto rule = static_cast<uint32_t>(w * 64 + static_cast<size_t>(std::countr_zero(word)));
-      if (run(roots_[rule], predicates, event, memo)) out.push_back(rule);
-    }
-  }
+uint32_t Matcher::first(const Subject& subject) const {
+  find_candidates(subject);
+  uint32_t found = kNone;
+  for_each_candidate(subject, [&](uint32_t rule) {
+    if (!run(roots_[rule], subject)) return false;
+    found = rule;
+    return true;
+  });
+  return found;
+}
+
+bool Matcher::matches(uint32_t rule, const Subject& subject) const {
+  subject.index.find_present(subject.predicates, subject.event, subject.memo);
+  return run(roots_[rule], subject);
 }
 
 }  // namespace picket

@@ -1,82 +1,87 @@
 // Matcher: which rules of one schema match an event.
 //
 // Sits between rule_spec.h (trees of predicates) and the classifier and engine (who matched).
-// Conditions compile to flat programs over interned predicates: a predicate that many rules share
-// is tested once per event. A Prefilter decides which programs run at all.
+// Conditions compile once per rule set to flat programs over interned predicates. A FactIndex finds
+// the predicates that hold from the values of the event, a Prefilter which programs to run at all.
 //
-// Phases: add() every rule in the order in which first() should try them, then freeze(), then only
-// first() and match().
+// Phases: add() every rule in the order in which first() should try them, then freeze_matchers()
+// with all matchers that share the FactIndex, then only first() and match().
 //
-// Thread rule: const after freeze(), shared by all workers; each worker brings its own MatchMemo.
+// Thread rule: const after freezing, shared by all workers; each worker brings its own MatchMemo.
 // Tested by matcher_test.cc.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <string>
 #include <vector>
 
 #include "config/result.h"
 #include "rules/event.h"
+#include "rules/fact_index.h"
 #include "rules/field_table.h"
+#include "rules/match_memo.h"
 #include "rules/match_tree.h"
-#include "rules/predicate.h"
+#include "rules/predicate_set.h"
 #include "rules/prefilter.h"
 
 namespace picket {
 
-// Interned predicates of one schema and what is known of them for the event at hand.
-class PredicateSet {
- public:
-  // The index of `predicate`, compiled if new.
-  Result<uint32_t> add(const Predicate& predicate, FieldTable& fields, const Location& where);
-  const CompiledPredicate& operator[](uint32_t index) const { return predicates_[index]; }
-  size_t size() const { return predicates_.size(); }
-
- private:
-  std::vector<CompiledPredicate> predicates_;
-  std::map<std::string, uint32_t> ids_;
+// The program of one condition, over the predicates of a PredicateSet.
+struct CompiledCondition {
+  std::vector<ConditionNode> nodes;
+  std::vector<uint32_t> children;
+  uint32_t root = 0;
 };
 
-// Results of predicates for one event, and the candidate set. One per worker and schema.
-struct MatchMemo {
-  std::vector<uint32_t> results;  // event number * 2 + result
-  uint32_t event = 0;
-  Candidates candidates;
-  // Forgets everything: a new event begins.
-  void begin(size_t predicates);
-};
+// Errors: those of compile_predicate.
+Result<CompiledCondition> compile_condition(const MatchTree& tree, PredicateSet& predicates,
+                                            FieldTable& fields, const Location& where);
 
 class Matcher {
  public:
-  // How dear the fields of the schema are, by FieldId: 0 is a plain slot. Decides evaluation order.
-  using FieldCost = std::vector<uint8_t>;
-
   // Adds a rule. Its index is the number of rules added before.
-  Result<uint32_t> add(PredicateSet& predicates, const MatchTree& condition, FieldTable& fields,
-                       const Location& where);
-  // REQUIRES: all rules are added, `costs` covers all fields of their predicates.
-  void freeze(const PredicateSet& predicates, const FieldCost& costs);
+  uint32_t add(const CompiledCondition& condition);
 
   static constexpr uint32_t kNone = UINT32_MAX;
+
+  // One event in the hands of one worker. REQUIRES: index.begin(memo) was called for it.
+  struct Subject {
+    const FactIndex& index;
+    const PredicateSet& predicates;
+    Event& event;
+    MatchMemo& memo;
+  };
   // The first rule that matches, or kNone.
-  uint32_t first(const PredicateSet& predicates, Event& event, MatchMemo& memo) const;
-  // All rules that match, in order, appended to `out`.
-  void match(const PredicateSet& predicates, Event& event, MatchMemo& memo,
-             std::vector<uint32_t>& out) const;
-  // Whether one rule matches, without the prefilter.
-  bool matches(uint32_t rule, const PredicateSet& predicates, Event& event, MatchMemo& memo) const {
-    return run(roots_[rule], predicates, event, memo);
+  uint32_t first(const Subject& subject) const;
+  // All rules that match, in order, appended to `out`. `on_run` is called with each rule that is
+  // run and whether it matched.
+  template <class OnRun>
+  void match(const Subject& subject, std::vector<uint32_t>& out, const OnRun& on_run) const {
+    find_candidates(subject);
+    for_each_candidate(subject, [&](uint32_t rule) {
+      bool matched = on_run(rule, [&] { return run(roots_[rule], subject); });
+      if (matched) out.push_back(rule);
+      return false;
+    });
   }
+  void match(const Subject& subject, std::vector<uint32_t>& out) const {
+    match(subject, out, [](uint32_t, const auto& run_rule) { return run_rule(); });
+  }
+  // Whether one rule matches, without the prefilter.
+  bool matches(uint32_t rule, const Subject& subject) const;
   size_t rules() const { return roots_.size(); }
 
  private:
+  friend void freeze_matchers(const std::vector<Matcher*>& matchers, const PredicateSet& predicates,
+                              const FieldCost& costs, FactIndex& index);
   using Node = ConditionNode;
 
-  Result<uint32_t> compile(PredicateSet& predicates, const MatchTree& tree, FieldTable& fields,
-                           const Location& where);
-  uint32_t order(uint32_t node, const PredicateSet& predicates, const FieldCost& costs);
-  bool run(uint32_t node, const PredicateSet& predicates, Event& event, MatchMemo& memo) const;
+  void find_candidates(const Subject& subject) const;
+  template <class Visit>
+  void for_each_candidate(const Subject& subject, const Visit& visit) const;
+  void merge_clauses(FactIndex& index);
+  uint32_t order(uint32_t node, const PredicateSet& predicates, const FieldCost& costs,
+                 const FactIndex& index);
+  bool run(uint32_t node, const Subject& subject) const;
 
   std::vector<Node> nodes_;
   std::vector<uint32_t> children_;
@@ -84,7 +89,20 @@ class Matcher {
   Prefilter prefilter_;
 };
 
-// The result of predicate `index` for the event, tested at most once per event.
-bool test_once(const PredicateSet& predicates, uint32_t index, Event& event, MatchMemo& memo);
+// Ends the building of all matchers of one schema and of the index that they share.
+// REQUIRES: `costs` covers all fields of their predicates.
+void freeze_matchers(const std::vector<Matcher*>& matchers, const PredicateSet& predicates,
+                     const FieldCost& costs, FactIndex& index);
+
+template <class Visit>
+void Matcher::for_each_candidate(const Subject& subject, const Visit& visit) const {
+  const auto& words = subject.memo.candidates.words();
+  for (size_t w = 0; w < words.size(); ++w) {
+    for (uint64_t word = words[w]; word != 0; word &= word - 1) {
+      auto bit = static_cast<size_t>(std::countr_zero(word));
+      if (visit(static_cast<uint32_t>(w * 64 + bit))) return;
+    }
+  }
+}
 
 }  // namespace picket

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "rules/backtrack_regex.h"
 #include "rules/decode.h"
 #include "rules/text_match.h"
 
@@ -100,8 +101,6 @@ bool text_holds(const CompiledPredicate& p, std::string_view text) {
       return (p.cased ? text.find(p.text) : find_folded(text, p.text)) != text.npos;
     case Kind::Glob:
       return glob_match(text, p.parts, p.cased);
-    case Kind::Regex:
-      return RE2::PartialMatch({text.data(), text.size()}, *p.regex);
     case Kind::Cidr:
       return in_range(p.cidr, text);
     default:
@@ -141,7 +140,16 @@ bool field_ref_holds(const CompiledPredicate& p, Event& event, std::string_view 
   return text_holds(test, text);
 }
 
-bool scalar_holds(const CompiledPredicate& p, Event& event, const Value& value) {
+bool regex_holds(const CompiledPredicate& p, Event& event, std::string_view text) {
+  if (p.regex) return RE2::PartialMatch({text.data(), text.size()}, *p.regex);
+  BacktrackRegex::Outcome outcome = p.backtrack->search(text);
+  event.regex_limits += outcome == BacktrackRegex::Outcome::Limit;
+  return outcome == BacktrackRegex::Outcome::Yes;
+}
+
+}  // namespace
+
+bool value_holds(const CompiledPredicate& p, Event& event, const Value& value) {
   switch (p.kind) {
     case Kind::Null:
       return value.kind == ValueKind::Null || value.kind == ValueKind::Absent;
@@ -158,10 +166,14 @@ bool scalar_holds(const CompiledPredicate& p, Event& event, const Value& value) 
       return compares(p, value);
     case Kind::FieldRef:
       return value.is_scalar() && field_ref_holds(p, event, value.text());
+    case Kind::Regex:
+      return value.is_scalar() && regex_holds(p, event, value.text());
     default:
       return value.is_scalar() && text_holds(p, value.text());
   }
 }
+
+namespace {
 
 struct ElementTest {
   const CompiledPredicate& predicate;
@@ -170,7 +182,7 @@ struct ElementTest {
 
 bool test_element(void* state, const Value& element) {
   auto& test = *static_cast<ElementTest*>(state);
-  return scalar_holds(test.predicate, test.event, element);
+  return value_holds(test.predicate, test.event, element);
 }
 
 // Kind and text of a pattern, by its shape.
@@ -206,7 +218,8 @@ void shape_pattern(const Predicate& from, CompiledPredicate& to) {
   }
 }
 
-Result<std::shared_ptr<const RE2>> compile_regex(const Predicate& from, const Location& where) {
+// RE2 for all it can do; look-around and back-references go to PCRE2.
+Result<void> compile_regex(const Predicate& from, const Location& where, CompiledPredicate& to) {
   RE2::Options options;
   options.set_log_errors(false);
   options.set_case_sensitive(!from.regex_ignore_case);
@@ -214,9 +227,18 @@ Result<std::shared_ptr<const RE2>> compile_regex(const Predicate& from, const Lo
   options.set_max_mem(16 << 20);
   std::string text = from.regex_multi_line ? "(?m)" + from.text : from.text;
   auto regex = std::make_shared<const RE2>(text, options);
-  if (regex->ok()) return regex;
-  return fail(where, "regular expression '" + from.text + "' is not supported: " + regex->error(),
-              "expressions run in linear time: no look-around, no back-references");
+  if (regex->ok()) {
+    to.regex = std::move(regex);
+    return {};
+  }
+  auto backtrack = BacktrackRegex::make(
+      from.text, {from.regex_ignore_case, from.regex_multi_line, from.regex_dot_all});
+  if (!backtrack) {
+    return fail(where, "regular expression '" + from.text + "' is malformed: " + regex->error(),
+                backtrack.error());
+  }
+  to.backtrack = *std::move(backtrack);
+  return {};
 }
 
 }  // namespace
@@ -274,7 +296,8 @@ Result<CompiledPredicate> compile_predicate(const Predicate& from, FieldTable& f
       break;
     case MatchOp::Regex: {
       to.kind = Kind::Regex;
-      PICKET_TRY(to.regex, compile_regex(from, where));
+      Result<void> compiled = compile_regex(from, where, to);
+      if (!compiled) return std::unexpected(std::move(compiled).error());
       break;
     }
     case MatchOp::Cidr:
@@ -298,7 +321,7 @@ bool holds(const CompiledPredicate& predicate, Event& event) {
       predicate.kind != Kind::Null) {
     return event.resolver().any_element(value, test_element, &test);
   }
-  return scalar_holds(predicate, event, value);
+  return value_holds(predicate, event, value);
 }
 
 }  // namespace picket

@@ -23,6 +23,8 @@ class RE2;
 
 namespace picket {
 
+class BacktrackRegex;
+
 constexpr FieldId kKeywordField = 0xFFFF;
 
 struct CidrRange {
@@ -62,14 +64,18 @@ struct CompiledPredicate {
   std::string text;  // folded unless cased
   std::vector<PatternPart> parts;
   std::shared_ptr<const re2::RE2> regex;
+  std::shared_ptr<const BacktrackRegex> backtrack;  // instead of `regex`, where that cannot do it
   CidrRange cidr;
 };
 
-// Errors: a regular expression that RE2 does not take, a malformed network.
+// Errors: a malformed regular expression or network.
 Result<CompiledPredicate> compile_predicate(const Predicate& predicate, FieldTable& fields,
                                             const Location& where);
 
-// True when the event's value passes; an array passes when any element does.
+// True when the event's value passes; an array passes when any element does. A backtracking
+// expression that reaches its limit does not pass and is counted in Event::regex_limits.
 bool holds(const CompiledPredicate& predicate, Event& event);
+// The same for one value that is no array.
+bool value_holds(const CompiledPredicate& predicate, Event& event, const Value& value);
 
 }  // namespace picket

@@ -4,30 +4,60 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
-#include "rules/matcher.h"
 #include "rules/text_match.h"
 
 namespace picket {
 namespace {
 
 using Kind = CompiledPredicate::Kind;
+using NodeKind = ConditionNode::Kind;
 
-// The one spelling under which an integral number is filed; nothing for other numbers.
-std::optional<std::string> integer_key(double number) {
-  if (number != std::floor(number) || std::abs(number) > 9e15) return std::nullopt;
-  return std::to_string(static_cast<int64_t>(number));
+// A guess at the share of events that a text of `size` bytes in a certain place occurs in.
+double text_chance(size_t size) {
+  constexpr double kRarest = 0.0005;
+  return std::max(kRarest, 0.6 * std::pow(0.6, static_cast<double>(size)));
 }
 
-bool plain_integer(std::string_view text) {
-  if (text == "-0") return false;  // filed as "0"
-  if (!text.empty() && text[0] == '-') text.remove_prefix(1);
-  if (text.empty() || text.size() > 15 || (text[0] == '0' && text.size() > 1)) return false;
-  for (char c : text) {
-    if (c < '0' || c > '9') return false;
+// A guess at how many of the events that have the field pass. Only the order matters: texts are
+// rarer than comparisons, long ones rarer than short ones; programs by the end of their path are
+// common, and what needs a scan of the value must be worth it.
+double chance(const CompiledPredicate& p) {
+  constexpr double kScanFloor = 0.004;
+  switch (p.kind) {
+    case Kind::Exact:
+      return std::max(0.002, text_chance(p.text.size()) / 2);
+    case Kind::Number:
+      return 0.05;
+    case Kind::Prefix:
+      return 0.05 + text_chance(p.text.size()) / 2;
+    case Kind::Suffix:
+      return 0.02 + text_chance(p.text.size()) / 2;
+    case Kind::Contains:
+      return kScanFloor + text_chance(p.text.size());
+    case Kind::Glob: {
+      size_t longest = 0;
+      for (const PatternPart& part : p.parts) longest = std::max(longest, part.text.size());
+      return kScanFloor + text_chance(longest);
+    }
+    case Kind::Regex:
+      return 0.3;
+    default:
+      return 0.6;
   }
-  return true;
+}
+
+// True when a test cannot pass for a field that is not there.
+bool needs_field(const CompiledPredicate& p) {
+  switch (p.kind) {
+    case Kind::Null:
+    case Kind::Before:
+      return false;
+    case Kind::Exists:
+      return p.flag;
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -36,162 +66,189 @@ size_t TextHash::operator()(std::string_view text) const {
   return XXH3_64bits(text.data(), text.size());
 }
 
-void Prefilter::conjuncts(const ConditionView& conditions, uint32_t node,
-                          std::vector<uint32_t>& out) {
-  const ConditionNode& at = conditions.nodes[node];
-  bool single_or = at.kind == ConditionNode::Kind::Or && at.count == 1;
-  if (at.kind != ConditionNode::Kind::And && !single_or) {
-    out.push_back(node);
-    return;
-  }
-  for (uint32_t i = 0; i < at.count; ++i) {
-    conjuncts(conditions, conditions.children[at.first + i], out);
-  }
-}
+// Reads the witnesses off the conditions.
+class Prefilter::Chooser {
+ public:
+  Chooser(const ConditionView& conditions, const PredicateSet& predicates, const FieldCost& costs)
+      : conditions_(conditions), predicates_(predicates), costs_(costs) {}
 
-bool Prefilter::exact_set(const ConditionView& conditions, const PredicateSet& predicates,
-                          uint32_t node, ExactSet& out) {
-  const ConditionNode& at = conditions.nodes[node];
-  if (at.kind == ConditionNode::Kind::Or && at.count > 0) {
-    for (uint32_t i = 0; i < at.count; ++i) {
-      if (!exact_set(conditions, predicates, conditions.children[at.first + i], out)) return false;
+  // Predicates of which one must hold for `node` to hold; nothing when there are none.
+  std::optional<Witness> witness(uint32_t node) const {
+    const ConditionNode& at = conditions_.nodes[node];
+    switch (at.kind) {
+      case NodeKind::Leaf:
+        return leaf(at.first);
+      case NodeKind::Not:
+        return std::nullopt;
+      case NodeKind::And:
+        return best_of(at);
+      case NodeKind::Or:
+        break;
     }
-    return true;
+    Witness all{.chance = 0, .predicates = {}};
+    for (uint32_t i = 0; i < at.count; ++i) {
+      std::optional<Witness> one = witness(conditions_.children[at.first + i]);
+      if (!one) return std::nullopt;
+      all.chance += one->chance;
+      all.predicates.insert(all.predicates.end(), one->predicates.begin(), one->predicates.end());
+    }
+    return all;
   }
-  if (at.kind != ConditionNode::Kind::Leaf) return false;
-  const CompiledPredicate& predicate = predicates[at.first];
-  if (predicate.field == kKeywordField) return false;
-  bool number = predicate.kind == Kind::Number && predicate.date_part == DatePart::None;
-  bool word = predicate.kind == Kind::Bool;
-  if (predicate.kind != Kind::Exact && !number && !word) return false;
-  bool first = out.keys.empty();
-  bool cased = predicate.cased && !word;
-  if (!first && (out.field != predicate.field || out.cased != cased)) return false;
-  out.field = predicate.field;
+
+  // The rarest set of exact values of one dear field that `node` needs.
+  void dear(uint32_t node, std::optional<ExactSet>& best) const {
+    const ConditionNode& at = conditions_.nodes[node];
+    bool single_or = at.kind == NodeKind::Or && at.count == 1;
+    if (at.kind == NodeKind::And || single_or) {
+      for (uint32_t i = 0; i < at.count; ++i) dear(conditions_.children[at.first + i], best);
+      return;
+    }
+    ExactSet set;
+    if (!exact_set(node, set) || set.keys.empty() || cost(set.field) == 0) return;
+    if (!best || rarer(set, *best)) best = std::move(set);
+  }
+
+ private:
+  int cost(FieldId field) const { return field == kKeywordField ? 0 : costs_[field]; }
+
+  std::optional<Witness> leaf(uint32_t predicate) const {
+    const CompiledPredicate& p = predicates_[predicate];
+    if (!needs_field(p) || cost(p.field) != 0) return std::nullopt;
+    return Witness{chance(p), {predicate}};
+  }
+
+  std::optional<Witness> best_of(const ConditionNode& at) const {
+    std::optional<Witness> best;
+    for (uint32_t i = 0; i < at.count; ++i) {
+      std::optional<Witness> one = witness(conditions_.children[at.first + i]);
+      if (one && (!best || one->chance < best->chance)) best = std::move(one);
+    }
+    return best;
+  }
+
+  bool exact_set(uint32_t node, ExactSet& out) const {
+    const ConditionNode& at = conditions_.nodes[node];
+    if (at.kind == NodeKind::Or && at.count > 0) {
+      for (uint32_t i = 0; i < at.count; ++i) {
+        if (!exact_set(conditions_.children[at.first + i], out)) return false;
+      }
+      return true;
+    }
+    if (at.kind != NodeKind::Leaf) return false;
+    return exact_key(predicates_[at.first], out);
+  }
+
+  // Long values are rarer than short ones, then few than many.
+  static bool rarer(const ExactSet& a, const ExactSet& b) {
+    auto shortest = [](const ExactSet& set) {
+      size_t size = SIZE_MAX;
+      for (const auto& [key, number] : set.keys) size = std::min(size, key.size());
+      return size;
+    };
+    const size_t size_a = shortest(a);
+    const size_t size_b = shortest(b);
+    return size_a != size_b ? size_a > size_b : a.keys.size() < b.keys.size();
+  }
+
+  const ConditionView& conditions_;
+  const PredicateSet& predicates_;
+  const FieldCost& costs_;
+};
+
+// Adds the value that `p` compares with to `out`; false when it is no exact value of that field.
+bool Prefilter::exact_key(const CompiledPredicate& p, ExactSet& out) {
+  if (p.field == kKeywordField) return false;
+  bool number = p.kind == Kind::Number && p.date_part == DatePart::None;
+  bool word = p.kind == Kind::Bool;
+  if (p.kind != Kind::Exact && !number && !word) return false;
+  bool cased = p.cased && !word;
+  if (!out.keys.empty() && (out.field != p.field || out.cased != cased)) return false;
+  std::string key = word ? std::string(p.flag ? "true" : "false") : p.text;
+  if (number && !integer_key(p.number, key)) return false;
+  out.field = p.field;
   out.cased = cased;
-  if (word) {
-    out.keys.emplace_back(predicate.flag ? "true" : "false", false);
-  } else if (number) {
-    std::optional<std::string> key = integer_key(predicate.number);
-    if (!key) return false;
-    out.keys.emplace_back(*key, true);
-  } else {
-    out.keys.emplace_back(predicate.text, false);
-  }
+  out.keys.emplace_back(std::move(key), number);
   return true;
 }
 
-Prefilter::ExactIndex& Prefilter::index_of(std::vector<ExactIndex>& indexes, const ExactSet& set) {
-  for (ExactIndex& index : indexes) {
-    if (index.field == set.field && index.cased == set.cased) return index;
+void Prefilter::choose(const ConditionView& conditions, const PredicateSet& predicates,
+                       const FieldCost& costs, std::vector<uint32_t>& witnesses) {
+  Chooser chooser(conditions, predicates, costs);
+  for (uint32_t root : conditions.roots) {
+    Choice& choice = choices_.emplace_back();
+    choice.witness = chooser.witness(root);
+    chooser.dear(root, choice.dear);
+    if (!choice.witness) continue;
+    const auto& found = choice.witness->predicates;
+    witnesses.insert(witnesses.end(), found.begin(), found.end());
   }
-  ExactIndex& index = indexes.emplace_back();
-  index.field = set.field;
-  index.cased = set.cased;
-  return index;
 }
 
-void Prefilter::add_keys(ExactIndex& index, const ExactSet& set, uint32_t rule) {
+Prefilter::Bucket& Prefilter::bucket(uint32_t fact) {
+  if (by_fact_.size() <= fact) by_fact_.resize(fact + size_t{1}, -1);
+  if (by_fact_[fact] < 0) {
+    by_fact_[fact] = static_cast<int32_t>(buckets_.size());
+    buckets_.emplace_back();
+  }
+  return buckets_[static_cast<size_t>(by_fact_[fact])];
+}
+
+void Prefilter::add_dear(std::vector<uint32_t>& indexes, const ExactSet& set, uint32_t rule) {
+  auto same = std::find_if(indexes.begin(), indexes.end(), [&](uint32_t at) {
+    return dear_[at].field == set.field && dear_[at].cased == set.cased;
+  });
+  if (same == indexes.end()) {
+    indexes.push_back(static_cast<uint32_t>(dear_.size()));
+    same = indexes.end() - 1;
+    DearIndex& made = dear_.emplace_back();
+    made.field = set.field;
+    made.cased = set.cased;
+  }
+  DearIndex& index = dear_[*same];
   for (const auto& [key, number] : set.keys) {
-    index.buckets[key].rules.push_back(rule);
+    index.rules[key].push_back(rule);
     index.numbers |= number;
     index.longest = std::max(index.longest, key.size());
   }
 }
 
-void Prefilter::add_nested(const ExactSet& cheap, const ExactSet& dear, uint32_t rule) {
-  ExactIndex& index = index_of(open_.indexes, cheap);
-  for (const auto& [key, number] : cheap.keys) {
-    index.numbers |= number;
-    index.longest = std::max(index.longest, key.size());
-    Bucket& bucket = index.buckets[key];
-    auto same = std::find_if(bucket.dear.begin(), bucket.dear.end(), [&](uint32_t at) {
-      return dear_[at].field == dear.field && dear_[at].cased == dear.cased;
-    });
-    if (same == bucket.dear.end()) {
-      bucket.dear.push_back(static_cast<uint32_t>(dear_.size()));
-      same = bucket.dear.end() - 1;
-      ExactIndex& made = dear_.emplace_back();
-      made.field = dear.field;
-      made.cased = dear.cased;
-    }
-    add_keys(dear_[*same], dear, rule);
-  }
-}
-
-Prefilter::Group& Prefilter::guarded(uint32_t predicate) {
-  for (Guard& guard : guards_) {
-    if (guard.predicate == predicate) return guard.group;
-  }
-  guards_.push_back({predicate, {}});
-  return guards_.back().group;
-}
-
-// A guess at which of two witnesses fewer events have: long values are rarer than short ones (a
-// path than a status), then few than many.
-bool Prefilter::rarer(const ExactSet& a, const ExactSet& b) {
-  auto shortest = [](const ExactSet& set) {
-    size_t size = SIZE_MAX;
-    for (const auto& [key, number] : set.keys) size = std::min(size, key.size());
-    return size;
-  };
-  const size_t size_a = shortest(a);
-  const size_t size_b = shortest(b);
-  return size_a != size_b ? size_a > size_b : a.keys.size() < b.keys.size();
-}
-
-void Prefilter::build(const ConditionView& conditions, const PredicateSet& predicates,
-                      const std::vector<uint8_t>& costs) {
-  auto cost = [&](FieldId field) { return field == kKeywordField ? 255 : costs[field]; };
-  for (uint32_t rule = 0; rule < conditions.roots.size(); ++rule) {
-    std::vector<uint32_t> needed;
-    conjuncts(conditions, conditions.roots[rule], needed);
-    std::optional<ExactSet> cheap_set;
-    std::optional<ExactSet> dear_set;
-    std::optional<uint32_t> guard;
-    for (uint32_t node : needed) {
-      ExactSet set;
-      if (exact_set(conditions, predicates, node, set)) {
-        std::optional<ExactSet>& best = cost(set.field) == 0 ? cheap_set : dear_set;
-        if (!best || rarer(set, *best)) best = std::move(set);
-        continue;
+void Prefilter::build(FactIndex& index) {
+  for (uint32_t rule = 0; rule < choices_.size(); ++rule) {
+    const Choice& choice = choices_[rule];
+    if (!choice.witness) {
+      if (choice.dear) {
+        add_dear(open_dear_, *choice.dear, rule);
+      } else {
+        always_.push_back(rule);
       }
-      const ConditionNode& at = conditions.nodes[node];
-      if (at.kind != ConditionNode::Kind::Leaf || guard) continue;
-      if (cost(predicates[at.first].field) == 0) guard = at.first;
-    }
-    if (cheap_set && dear_set) {
-      add_nested(*cheap_set, *dear_set, rule);
       continue;
     }
-    if (cheap_set) {
-      add_keys(index_of(open_.indexes, *cheap_set), *cheap_set, rule);
-      continue;
-    }
-    Group& group = guard ? guarded(*guard) : open_;
-    if (dear_set) {
-      add_keys(index_of(group.indexes, *dear_set), *dear_set, rule);
+    if (choice.witness->predicates.empty()) continue;  // an OR of nothing: it never matches
+    Bucket& at = bucket(index.add_clause(choice.witness->predicates));
+    if (choice.dear) {
+      add_dear(at.dear, *choice.dear, rule);
     } else {
-      group.always.push_back(rule);
+      at.rules.push_back(rule);
     }
   }
+  choices_.clear();
 }
 
-template <class Found>
-void Prefilter::ExactIndex::look_up_value(const Value& value, const Found& found) const {
+void Prefilter::DearIndex::look_up_value(const Value& value, Candidates& out) const {
   if (!value.is_scalar()) return;
   char buffer[256];
   std::string_view text = value.text();
   auto file = [&](std::string_view key) {
-    auto it = buckets.find(key);
-    if (it != buckets.end()) found(it->second);
+    auto it = rules.find(key);
+    if (it == rules.end()) return;
+    for (uint32_t rule : it->second) out.add(rule);
   };
   bool number_like =
       numbers && (value.kind == ValueKind::Number || value.kind == ValueKind::String);
   if (number_like && !plain_integer(text)) {
-    if (std::optional<double> number = number_of(value)) {
-      if (std::optional<std::string> key = integer_key(*number)) file(*key);
-    }
+    std::optional<double> number = number_of(value);
+    std::string key;
+    if (number && integer_key(*number, key)) file(key);
   }
   if (text.size() > longest) return;
   if (cased) {
@@ -204,60 +261,47 @@ void Prefilter::ExactIndex::look_up_value(const Value& value, const Found& found
   }
 }
 
-bool Prefilter::ExactIndex::holds_key(const void* self, std::string_view text) {
-  const auto& index = *static_cast<const ExactIndex*>(self);
+bool Prefilter::DearIndex::holds_key(const void* self, std::string_view text) {
+  const auto& index = *static_cast<const DearIndex*>(self);
   char buffer[256];
   if (index.numbers) return true;  // one number has many spellings
   if (text.size() > index.longest) return false;
-  if (index.cased) return index.buckets.contains(text);
+  if (index.cased) return index.rules.contains(text);
   if (text.size() > sizeof(buffer)) return true;
   fold_into(text, buffer);
-  return index.buckets.contains(std::string_view(buffer, text.size()));
+  return index.rules.contains(std::string_view(buffer, text.size()));
 }
 
-template <class Found>
-void Prefilter::ExactIndex::look_up(Event& event, const Found& found) const {
+void Prefilter::DearIndex::look_up(Event& event, Candidates& out) const {
+  if (!event.may_hold(field, holds_key, this)) return;
   const Value& value = event.get(field);
   if (value.kind != ValueKind::Array) {
-    look_up_value(value, found);
+    look_up_value(value, out);
     return;
   }
   struct Each {
-    const ExactIndex& index;
-    const Found& found;
-  } each{*this, found};
+    const DearIndex& index;
+    Candidates& out;
+  } each{*this, out};
   event.resolver().any_element(
       value,
       [](void* state, const Value& element) {
         auto& self = *static_cast<Each*>(state);
-        self.index.look_up_value(element, self.found);
+        self.index.look_up_value(element, self.out);
         return false;
       },
       &each);
 }
 
-void Prefilter::find_in(const Group& group, Event& event, Candidates& out) const {
-  for (uint32_t rule : group.always) out.add(rule);
-  auto add = [&out](const Bucket& bucket) {
-    for (uint32_t rule : bucket.rules) out.add(rule);
-  };
-  for (const ExactIndex& index : group.indexes) {
-    index.look_up(event, [&](const Bucket& bucket) {
-      add(bucket);
-      for (uint32_t at : bucket.dear) {
-        const ExactIndex& dear = dear_[at];
-        if (event.may_hold(dear.field, ExactIndex::holds_key, &dear)) dear.look_up(event, add);
-      }
-    });
-  }
-}
-
-void Prefilter::find(const PredicateSet& predicates, Event& event, MatchMemo& memo) const {
-  find_in(open_, event, memo.candidates);
-  for (const Guard& guard : guards_) {
-    if (test_once(predicates, guard.predicate, event, memo)) {
-      find_in(guard.group, event, memo.candidates);
-    }
+void Prefilter::find(Event& event, MatchMemo& memo) const {
+  Candidates& out = memo.candidates;
+  for (uint32_t rule : always_) out.add(rule);
+  for (uint32_t at : open_dear_) dear_[at].look_up(event, out);
+  for (uint32_t fact : memo.facts) {
+    if (fact >= by_fact_.size() || by_fact_[fact] < 0) continue;
+    const Bucket& found = buckets_[static_cast<size_t>(by_fact_[fact])];
+    for (uint32_t rule : found.rules) out.add(rule);
+    for (uint32_t at : found.dear) dear_[at].look_up(event, out);
   }
 }
 

@@ -1,39 +1,40 @@
-// Prefilter: from an event to the few rules that could match it.
+// Prefilter: from the facts of an event to the few rules that could match it.
 //
-// For each rule it picks witnesses: tests that must pass for the rule to match at all. In order of
-// preference: a set of exact values of a cheap field (found through one hash look-up per field,
-// however many rules there are), any other test of a cheap field (a guard, tested once for all
-// rules that share it), and behind either of them a set of exact values of a field that must be
-// decoded first. A rule without a witness is always a candidate.
+// For each rule it picks a witness: a set of predicates of which at least one must hold for the rule
+// to match at all, the rarest that its condition offers. When FactIndex reports one of them, the
+// rule becomes a candidate. Predicates of fields that must be decoded first (dear ones: JSON inside
+// a string) are never looked at for that alone; but a rule that also needs one of a set of exact
+// values of a dear field waits for it behind its witness, found by one look-up for all such rules.
+// A rule without a witness is always a candidate.
 //
 // The simpler method is to run every condition: its cost grows with the number of rules, this one's
 // with the number of rules that an event touches. Example: 60 rules that need `status >= 400` and
 // one exact `error.type` each cost a successful request one comparison, and a refused one a
 // comparison and a look-up.
 //
-// Thread rule: const after build(); the Candidates belong to the caller. Tested by matcher_test.cc
-// (every rule set gives the same matches with and without it).
+// Phases: choose() before the FactIndex is built, build() after. Thread rule: const after build();
+// the Candidates belong to the caller. Tested by matcher_test.cc (every rule set gives the same
+// matches with and without it).
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "rules/event.h"
+#include "rules/fact_index.h"
 #include "rules/types.h"
 
 namespace picket {
-
-class PredicateSet;
-struct MatchMemo;
 
 // A condition compiled flat: children are a range of an index array.
 struct ConditionNode {
   enum class Kind : uint8_t { And, Or, Not, Leaf };
   Kind kind = Kind::Leaf;
-  uint32_t first = 0;  // Leaf: the predicate
+  uint32_t first = 0;  // Leaf: the fact
   uint32_t count = 0;
 };
 
@@ -44,17 +45,6 @@ struct ConditionView {
   const std::vector<uint32_t>& roots;
 };
 
-// A set of rule indexes, walked in rising order.
-class Candidates {
- public:
-  void begin(size_t rules) { words_.assign((rules + 63) / 64, 0); }
-  void add(uint32_t rule) { words_[rule / 64] |= uint64_t{1} << (rule % 64); }
-  const std::vector<uint64_t>& words() const { return words_; }
-
- private:
-  std::vector<uint64_t> words_;
-};
-
 struct TextHash {
   using is_transparent = void;
   size_t operator()(std::string_view text) const;
@@ -62,62 +52,60 @@ struct TextHash {
 
 class Prefilter {
  public:
-  void build(const ConditionView& conditions, const PredicateSet& predicates,
-             const std::vector<uint8_t>& costs);
-  // Adds to memo.candidates every rule that could match. REQUIRES: memo.candidates has begun.
-  void find(const PredicateSet& predicates, Event& event, MatchMemo& memo) const;
+  // Picks the witnesses. Appends the predicates they consist of to `witnesses`.
+  void choose(const ConditionView& conditions, const PredicateSet& predicates,
+              const FieldCost& costs, std::vector<uint32_t>& witnesses);
+  // REQUIRES: `index` was built with these witnesses and is not frozen.
+  void build(FactIndex& index);
+  // Adds to memo.candidates every rule that could match. REQUIRES: memo.candidates has begun, and
+  // the index has found the facts.
+  void find(Event& event, MatchMemo& memo) const;
 
  private:
-  // The rules that need one value of a field, and those that also need a value of a dear field: the
-  // latter stand in an index of their own, by its number in dear_.
-  struct Bucket {
-    std::vector<uint32_t> rules;
-    std::vector<uint32_t> dear;
-  };
-  // Rules by the exact value of one field they need.
-  struct ExactIndex {
+  // Rules by the exact value of one dear field they need.
+  struct DearIndex {
     FieldId field = 0;
     bool cased = false;
     bool numbers = false;  // some keys are numbers: other spellings of a number must be tried
     size_t longest = 0;
-    boost::unordered_flat_map<std::string, Bucket, TextHash, std::equal_to<>> buckets;
+    boost::unordered_flat_map<std::string, std::vector<uint32_t>, TextHash, std::equal_to<>> rules;
 
     // Whether `text` is a key of the index `self`; for Event::may_hold.
     static bool holds_key(const void* self, std::string_view text);
-    // Calls found(bucket) for each key that equals the event's value.
-    template <class Found>
-    void look_up(Event& event, const Found& found) const;
-    template <class Found>
-    void look_up_value(const Value& value, const Found& found) const;
+    void look_up(Event& event, Candidates& out) const;
+    void look_up_value(const Value& value, Candidates& out) const;
   };
-  struct Group {
-    std::vector<ExactIndex> indexes;
-    std::vector<uint32_t> always;
+  // What a fact leads to: rules, and rules that also need a value of a dear field.
+  struct Bucket {
+    std::vector<uint32_t> rules;
+    std::vector<uint32_t> dear;  // indexes in dear_
   };
-  struct Guard {
-    uint32_t predicate = 0;
-    Group group;
-  };
-  // One conjunct of a rule that is a set of exact values of one field.
+  // A conjunct that is a set of exact values of one field.
   struct ExactSet {
     FieldId field = 0;
     bool cased = false;
     std::vector<std::pair<std::string, bool>> keys;  // text, is a number
   };
+  struct Witness {
+    double chance = 1;  // a guess at the share of events that have it
+    std::vector<uint32_t> predicates;
+  };
+  struct Choice {
+    std::optional<Witness> witness;
+    std::optional<ExactSet> dear;
+  };
+  class Chooser;
 
-  static bool exact_set(const ConditionView& conditions, const PredicateSet& predicates,
-                        uint32_t node, ExactSet& out);
-  static bool rarer(const ExactSet& a, const ExactSet& b);
-  static void conjuncts(const ConditionView& conditions, uint32_t node, std::vector<uint32_t>& out);
-  static ExactIndex& index_of(std::vector<ExactIndex>& indexes, const ExactSet& set);
-  static void add_keys(ExactIndex& index, const ExactSet& set, uint32_t rule);
-  void add_nested(const ExactSet& cheap, const ExactSet& dear, uint32_t rule);
-  void find_in(const Group& group, Event& event, Candidates& out) const;
-  Group& guarded(uint32_t predicate);
+  void add_dear(std::vector<uint32_t>& indexes, const ExactSet& set, uint32_t rule);
+  Bucket& bucket(uint32_t fact);
+  static bool exact_key(const CompiledPredicate& predicate, ExactSet& out);
 
-  Group open_;
-  std::vector<Guard> guards_;
-  std::vector<ExactIndex> dear_;
+  std::vector<Choice> choices_;  // by rule; until build()
+  std::vector<int32_t> by_fact_;  // index in buckets_, or -1
+  std::vector<Bucket> buckets_;
+  std::vector<uint32_t> always_;
+  std::vector<uint32_t> open_dear_;  // dear indexes that nothing cheap stands before
+  std::vector<DearIndex> dear_;
 };
 
 }  // namespace picket

@@ -9,6 +9,7 @@ Processor::Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observ
     : rules_(std::move(rules)),
       observer_(observer),
       decoder_(rules_->plans(), rules_->fields().size()),
+      memos_(rules_->plans().plans.size()),
       match_counts_(rules_->rules().size()) {}
 
 void Processor::process(LineBatch batch, const BatchContext& context, HitBatch& out) {
@@ -66,9 +67,11 @@ void Processor::dead_letter(DecodeError reason, uint32_t line, std::string_view 
 void Processor::on_event(Event& event) {
   const SchemaRules& rules = rules_->for_schema(event.schema);
   if (out_->first_schema < 0) out_->first_schema = event.schema;
-  memo_.begin(rules.predicates.size());
+  MatchMemo& memo = memos_[event.schema];
+  rules.facts.begin(memo);
+  const Matcher::Subject subject{rules.facts, rules_->predicates(), event, memo};
   Refusal refusal;
-  uint32_t named = rules.classifier.first(rules.predicates, event, memo_);
+  uint32_t named = rules.classifier.first(subject);
   bool refused = named != Matcher::kNone;
   if (refused) {
     refusal.rule = rules.classifier_rules[named];
@@ -78,14 +81,19 @@ void Processor::on_event(Event& event) {
     count_refusal(refusal);
   }
   set_refusal_fields(event, refused ? &refusal : nullptr);
+  if (refused) {
+    for (FieldId field = BuiltinField::kCode; field <= BuiltinField::kScenario; ++field) {
+      rules.facts.find_field(rules_->predicates(), event, memo, field);
+    }
+  }
   matched_.clear();
-  rules.detections.match(rules.predicates, event, memo_, matched_);
+  rules.detections.match(subject, matched_);
   matched_rules_.clear();
   for (uint32_t index : matched_) matched_rules_.push_back(rules.detection_rules[index]);
   if (refused) matched_rules_.push_back(refusal.rule);
   if (!matched_rules_.empty()) {
     count_matches(matched_rules_);
-    write_hit(event);
+    write_hit(subject);
   }
   if (event.timed && event.time > out_->newest) out_->newest = event.time;
   if (refused) matched_rules_.pop_back();
@@ -130,13 +138,14 @@ void Processor::finish_counts() {
   counted_.clear();
 }
 
-void Processor::write_hit(Event& event) {
+void Processor::write_hit(const Matcher::Subject& subject) {
+  Event& event = subject.event;
   feeding_rules_.clear();
   const SchemaRules& rules = rules_->for_schema(event.schema);
   for (RuleId rule : matched_rules_) {
     if (!rules_->feeds(rule).empty()) feeding_rules_.push_back(rule);
     for (const GuardedFeed& guarded : rules_->guarded_feeds(rule)) {
-      bool feeds = rules.guards.matches(guarded.guard, rules.predicates, event, memo_);
+      bool feeds = rules.guards.matches(guarded.guard, subject);
       if (feeds) feeding_rules_.push_back(guarded.feed);
     }
   }

@@ -46,13 +46,13 @@ class Processor final : private EventSink {
   void dead_letter(DecodeError reason, uint32_t line, std::string_view text);
   void count_refusal(const Refusal& refusal);
   void count_matches(const std::vector<RuleId>& matched);
-  void write_hit(Event& event);
+  void write_hit(const Matcher::Subject& subject);
   void finish_counts();
 
   std::shared_ptr<const RuleSet> rules_;
   EventObserver* observer_;
   Decoder decoder_;
-  MatchMemo memo_;
+  std::vector<MatchMemo> memos_;  // by schema
   HitBatch* out_ = nullptr;
   std::vector<uint32_t> matched_;       // indexes in the matcher
   std::vector<RuleId> matched_rules_;   // their rule ids

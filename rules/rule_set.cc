@@ -26,14 +26,6 @@ std::string meaning(const CorrelationSpec& spec) {
   return text + spec.head.id + "|" + spec.head.name;
 }
 
-void collect_fields(const MatchTree& tree, FieldTable& fields, std::set<FieldId>& out) {
-  if (tree.kind == MatchTree::Kind::Leaf) {
-    if (!tree.leaf.field.empty()) out.insert(fields.intern(tree.leaf.field));
-    if (tree.leaf.op == MatchOp::FieldRef) out.insert(fields.intern(tree.leaf.text));
-  }
-  for (const MatchTree& child : tree.children) collect_fields(child, fields, out);
-}
-
 // "No exception applies": what an exception matches while it has not expired is left out. The clock
 // that counts is the event's, so a replay honours the exceptions of that day.
 MatchTree no_exception(const std::vector<RuleException>& exceptions) {
@@ -125,31 +117,45 @@ class RuleSetCompiler {
     }
   }
 
-  Result<uint32_t> compiles(const MatchTree& condition, const Location& where) {
-    PredicateSet scratch;
-    Matcher matcher;
-    return matcher.add(scratch, condition, set_->fields_, where);
+  Result<CompiledCondition> compile(const MatchTree& condition, const Location& where) {
+    return compile_condition(condition, set_->predicates_, set_->fields_, where);
+  }
+
+  // An expression that may take long is worth knowing of, though it is bounded.
+  void note_backtracking(const CompiledCondition& condition, const RuleHead& rule) {
+    for (const ConditionNode& node : condition.nodes) {
+      if (node.kind != ConditionNode::Kind::Leaf) continue;
+      const CompiledPredicate& predicate = set_->predicates_[node.first];
+      if (!predicate.backtrack) continue;
+      set_->documents_.rejected.push_back(
+          {rule.where, "a regular expression of this rule needs look-around or back-references",
+           "it runs with a step limit; an expression without them runs in linear time",
+           Severity::Warning});
+      return;
+    }
   }
 
   // Leaves out detections whose predicates, those of their exceptions included, do not compile.
   void check_detections() {
     auto& detections = set_->documents_.detections;
-    std::vector<DetectionSpec> good;
-    for (DetectionSpec& rule : detections) {
-      auto added = compiles(effective_condition(rule), rule.head.where);
-      if (!added) {
-        reject(std::move(added).error());
-        continue;
-      }
-      good.push_back(std::move(rule));
-    }
-    detections = std::move(good);
     std::stable_sort(detections.begin(), detections.end(), [](const auto& a, const auto& b) {
       auto priority = [](const DetectionSpec& rule) {
         return rule.head.picket.classify ? rule.head.picket.classify->priority : INT32_MAX;
       };
       return priority(a) < priority(b);
     });
+    std::vector<DetectionSpec> good;
+    for (DetectionSpec& rule : detections) {
+      auto compiled = compile(effective_condition(rule), rule.head.where);
+      if (!compiled) {
+        reject(std::move(compiled).error());
+        continue;
+      }
+      note_backtracking(*compiled, rule.head);
+      conditions_.push_back(*std::move(compiled));
+      good.push_back(std::move(rule));
+    }
+    detections = std::move(good);
   }
 
   void base_captures() {
@@ -223,9 +229,9 @@ class RuleSetCompiler {
     std::optional<uint32_t> guard;
     if (!spec.head.picket.exceptions.empty()) {
       MatchTree condition = no_exception(spec.head.picket.exceptions);
-      PICKET_TRY([[maybe_unused]] uint32_t good, compiles(condition, spec.head.where));
+      PICKET_TRY(CompiledCondition compiled, compile(condition, spec.head.where));
       guard = static_cast<uint32_t>(guards_.size());
-      guards_.push_back({std::move(condition), &spec.head.where});
+      guards_.push_back(std::move(compiled));
     }
     CorrelationProgram program;
     program.rule = rule;
@@ -324,25 +330,31 @@ class RuleSetCompiler {
     for (size_t i = 0; i < set_->documents_.detections.size(); ++i) {
       const DetectionSpec& rule = set_->documents_.detections[i];
       if (!logsource_applies(rule.logsource, schema.logsource)) continue;
-      MatchTree condition = effective_condition(rule);
-      collect_fields(condition, set_->fields_, wanted);
+      collect_fields(conditions_[i], wanted);
       bool classify = rule.head.picket.classify.has_value();
-      Matcher& matcher = classify ? rules.classifier : rules.detections;
-      auto added = matcher.add(rules.predicates, condition, set_->fields_, rule.head.where);
-      if (!added) continue;  // check_detections has seen to that
+      (classify ? rules.classifier : rules.detections).add(conditions_[i]);
       (classify ? rules.classifier_rules : rules.detection_rules).push_back(static_cast<RuleId>(i));
       add_captures(set_->feeds_[i], captures);
       for (const GuardedFeed& guarded : set_->guarded_[i]) {
         add_captures(set_->feeds_[guarded.feed], captures);
       }
     }
-    for (const auto& [condition, where] : guards_) {
-      collect_fields(condition, set_->fields_, wanted);
-      (void)rules.guards.add(rules.predicates, condition, set_->fields_, *where);
+    for (const CompiledCondition& guard : guards_) {
+      collect_fields(guard, wanted);
+      rules.guards.add(guard);
     }
     for (uint16_t i = 0; i < EvidenceCapture::kCount; ++i) captures.insert(i);
     for (uint16_t capture : captures) wanted.insert(set_->captures_[capture]);
     rules.captures.assign(captures.begin(), captures.end());
+  }
+
+  void collect_fields(const CompiledCondition& condition, std::set<FieldId>& out) const {
+    for (const ConditionNode& node : condition.nodes) {
+      if (node.kind != ConditionNode::Kind::Leaf) continue;
+      const CompiledPredicate& predicate = set_->predicates_[node.first];
+      if (predicate.field != kKeywordField) out.insert(predicate.field);
+      if (predicate.kind == CompiledPredicate::Kind::FieldRef) out.insert(predicate.other);
+    }
   }
 
   static void add_captures(const std::vector<Feed>& feeds, std::set<uint16_t>& captures) {
@@ -359,8 +371,8 @@ class RuleSetCompiler {
   }
 
   void freeze(size_t s) {
-    const DecodePlan& plan = set_->plans_.plans[s];
-    Matcher::FieldCost costs(set_->fields_.size(), 0);
+    DecodePlan& plan = set_->plans_.plans[s];
+    FieldCost costs(set_->fields_.size(), 0);
     for (size_t field = 0; field < costs.size(); ++field) {
       for (const Alternative& alternative : plan.fields[field].alternatives) {
         if (alternative.inner >= 0 || !alternative.header.empty()) costs[field] = 4;
@@ -369,9 +381,9 @@ class RuleSetCompiler {
     }
     costs[BuiltinField::kActor] = 2;
     SchemaRules& rules = set_->schemas_[s];
-    rules.classifier.freeze(rules.predicates, costs);
-    rules.detections.freeze(rules.predicates, costs);
-    rules.guards.freeze(rules.predicates, costs);
+    freeze_matchers({&rules.classifier, &rules.detections, &rules.guards}, set_->predicates_, costs,
+                    rules.facts);
+    for (FieldId field : rules.facts.fields()) plan.watch(field);
   }
 
   void fingerprint() {
@@ -389,7 +401,8 @@ class RuleSetCompiler {
   std::unique_ptr<RuleSet> set_;
   std::vector<Schema> source_schemas_;
   std::vector<std::set<FieldId>> wanted_;
-  std::vector<std::pair<MatchTree, const Location*>> guards_;  // by GuardedFeed::guard
+  std::vector<CompiledCondition> conditions_;  // by detection
+  std::vector<CompiledCondition> guards_;      // by GuardedFeed::guard
 };
 
 Result<std::shared_ptr<const RuleSet>> RuleSet::make(RuleDocuments documents,

@@ -33,7 +33,7 @@ struct RuleInfo {
 
 // The rules for the events of one schema.
 struct SchemaRules {
-  PredicateSet predicates;
+  FactIndex facts;
   Matcher classifier;
   std::vector<RuleId> classifier_rules;  // by index in the matcher
   Matcher detections;
@@ -94,6 +94,7 @@ class RuleSet {
   const FieldTable& fields() const { return fields_; }
   const std::vector<RuleInfo>& rules() const { return rules_; }
   const SchemaRules& for_schema(SchemaId schema) const { return schemas_[schema]; }
+  const PredicateSet& predicates() const { return predicates_; }
   const std::vector<CorrelationProgram>& correlations() const { return correlations_; }
   // By RuleId of a detection, or GuardedFeed::feed; empty for rules that feed nothing.
   const std::vector<Feed>& feeds(RuleId rule) const { return feeds_[rule]; }
@@ -117,6 +118,7 @@ class RuleSet {
 
   RuleDocuments documents_;
   FieldTable fields_;
+  PredicateSet predicates_;
   DecodePlans plans_;
   std::vector<RuleInfo> rules_;
   std::vector<SchemaRules> schemas_;

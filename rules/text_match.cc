@@ -7,16 +7,6 @@
 namespace picket {
 namespace {
 
-// Folds the eight ASCII letters in `word`: for each byte below 0x80, (byte in 'A'..'Z') sets bit 5.
-uint64_t fold8(uint64_t word) {
-  constexpr uint64_t kOnes = 0x0101010101010101ULL;
-  uint64_t low = word & (0x7F * kOnes);
-  uint64_t above_z = low + (0x7F - 'Z') * kOnes;  // high bit: byte > 'Z'
-  uint64_t from_a = low + (0x80 - 'A') * kOnes;   // high bit: byte >= 'A'
-  uint64_t upper = (from_a ^ above_z) & ~word & (0x80 * kOnes);
-  return word | (upper >> 2);
-}
-
 uint64_t load8(const char* at) {
   uint64_t word = 0;
   std::memcpy(&word, at, sizeof(word));

@@ -6,6 +6,7 @@
 // Thread rule: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,16 @@
 #include "rules/match_tree.h"
 
 namespace picket {
+
+// Folds eight bytes at once: for each byte in 'A'..'Z', sets bit 5.
+inline uint64_t fold8(uint64_t word) {
+  constexpr uint64_t kOnes = 0x0101010101010101ULL;
+  uint64_t low = word & (0x7F * kOnes);
+  uint64_t above_z = low + (0x7F - 'Z') * kOnes;  // high bit: byte > 'Z'
+  uint64_t from_a = low + (0x80 - 'A') * kOnes;   // high bit: byte >= 'A'
+  uint64_t upper = (from_a ^ above_z) & ~word & (0x80 * kOnes);
+  return word | (upper >> 2);
+}
 
 inline char folded(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 // `text` with ASCII letters folded, into `out` (room for text.size() bytes).

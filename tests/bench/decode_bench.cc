@@ -225,8 +225,9 @@ class ClassifySink final : public EventSink {
   void on_event(Event& event) override {
     const SchemaRules& rules = shipped_rules()->for_schema(event.schema);
     for (auto _ : state_) {
-      memo_.begin(rules.predicates.size());
-      benchmark::DoNotOptimize(rules.classifier.first(rules.predicates, event, memo_));
+      rules.facts.begin(memo_);
+      benchmark::DoNotOptimize(
+          rules.classifier.first({rules.facts, shipped_rules()->predicates(), event, memo_}));
     }
   }
 

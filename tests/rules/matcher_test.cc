@@ -24,19 +24,21 @@ class Matching final : private EventSink {
   // `dear` fields count as costly, which steers what the prefilter goes by.
   Matching(const std::vector<MatchTree>& rules, const std::vector<std::string>& dear) {
     for (const MatchTree& rule : rules) {
-      auto added = matcher_.add(predicates_, rule, fields_, {});
-      EXPECT_TRUE(added) << dump(rule);
+      auto compiled = compile_condition(rule, predicates_, fields_, {});
+      EXPECT_TRUE(compiled) << dump(rule);
+      if (compiled) matcher_.add(*compiled);
     }
     std::vector<FieldId> wanted;
     for (size_t i = 0; i < fields_.size(); ++i) wanted.push_back(static_cast<FieldId>(i));
     Schema raw;
     raw.name = "raw";
     plans_ = *compile_plans({raw}, fields_, {wanted});
-    Matcher::FieldCost costs(fields_.size(), 0);
+    FieldCost costs(fields_.size(), 0);
     for (const std::string& name : dear) {
       if (auto field = fields_.find(name)) costs[*field] = 4;
     }
-    matcher_.freeze(predicates_, costs);
+    freeze_matchers({&matcher_}, predicates_, costs, facts_);
+    for (FieldId field : facts_.fields()) plans_.plans[0].watch(field);
     decoder_ = std::make_unique<Decoder>(plans_, fields_.size());
   }
 
@@ -59,17 +61,19 @@ class Matching final : private EventSink {
 
  private:
   void on_event(Event& event) override {
-    memo_.begin(predicates_.size());
-    matcher_.match(predicates_, event, memo_, out_);
-    first = matcher_.first(predicates_, event, memo_);
-    memo_.begin(predicates_.size());
+    const Matcher::Subject subject{facts_, predicates_, event, memo_};
+    facts_.begin(memo_);
+    matcher_.match(subject, out_);
+    first = matcher_.first(subject);
+    facts_.begin(memo_);
     for (uint32_t rule = 0; rule < matcher_.rules(); ++rule) {
-      if (matcher_.matches(rule, predicates_, event, memo_)) checked.push_back(rule);
+      if (matcher_.matches(rule, subject)) checked.push_back(rule);
     }
   }
 
   FieldTable fields_;
   PredicateSet predicates_;
+  FactIndex facts_;
   Matcher matcher_;
   DecodePlans plans_;
   std::unique_ptr<Decoder> decoder_;

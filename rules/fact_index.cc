@@ -1,0 +1,263 @@
+// Looking at the values of one event. How the index is built is in build_facts.cc.
+#include "rules/fact_index.h"
+
+#include <re2/filtered_re2.h>
+#include <xxhash.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "rules/text_match.h"
+#include "rules/unescape.h"
+
+namespace picket {
+
+// One value being looked at.
+struct FactIndex::Look {
+  const FactIndex& facts;
+  const PredicateSet& predicates;
+  Event& event;
+  MatchMemo& memo;
+  const FieldIndex* index = nullptr;
+  Value value = {};
+  std::string_view text = {};
+
+  void test(uint32_t predicate) {
+    if (!memo.is_true(predicate) && value_holds(predicates[predicate], event, value)) {
+      facts.report(predicate, memo);
+    }
+  }
+};
+
+FactIndex::FactIndex() = default;
+FactIndex::~FactIndex() = default;
+FactIndex::FactIndex(FactIndex&&) noexcept = default;
+FactIndex& FactIndex::operator=(FactIndex&&) noexcept = default;
+
+bool integer_key(double number, std::string& key) {
+  constexpr double kExactMax = 9e15;
+  if (number != std::floor(number) || std::abs(number) > kExactMax) return false;
+  key = std::to_string(static_cast<int64_t>(number));
+  return true;
+}
+
+bool plain_integer(std::string_view text) {
+  if (text == "-0") return false;  // filed as "0"
+  if (!text.empty() && text[0] == '-') text.remove_prefix(1);
+  if (text.empty() || text.size() > 15 || (text[0] == '0' && text.size() > 1)) return false;
+  return text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+void FactIndex::begin(MatchMemo& memo) const {
+  if (memo.prepared_for != this) {
+    memo.results.resize(std::max(memo.results.size(), facts()));
+    memo.scanned.resize(std::max(memo.scanned.size(), by_field_.size()));
+    memo.queued.resize(std::max(memo.queued.size(), facts()));
+    for (const FieldIndex& field : fields_) {
+      if (field.scan) memo.scratch.prepare(*field.scan);
+    }
+    if (line_ && line_->scan) memo.scratch.prepare(*line_->scan);
+    memo.prepared_for = this;
+  }
+  memo.begin();
+}
+
+void FactIndex::report(uint32_t fact, MatchMemo& memo) const {
+  memo.set(fact, true);
+  memo.facts.push_back(fact);
+  const Span clauses = clauses_of_[fact];
+  for (uint32_t i = 0; i < clauses.count; ++i) {
+    uint32_t clause = clause_items_[clauses.first + i];
+    if (memo.is_true(clause)) continue;
+    memo.set(clause, true);
+    memo.facts.push_back(clause);
+  }
+}
+
+void FactIndex::find_present(const PredicateSet& predicates, Event& event, MatchMemo& memo) const {
+  if (memo.present_scanned) return;
+  memo.present_scanned = true;
+  for (FieldId field : event.present()) find_field(predicates, event, memo, field);
+  if (line_) {
+    Look look{*this, predicates, event, memo};
+    look_at_line(look);
+  }
+}
+
+void FactIndex::find_field(const PredicateSet& predicates, Event& event, MatchMemo& memo,
+                           FieldId field) const {
+  int32_t at = by_field_[field];
+  if (at < 0 || memo.scanned[field] == memo.event) return;
+  memo.scanned[field] = memo.event;
+  const FieldIndex& index = fields_[static_cast<size_t>(at)];
+  Look look{*this, predicates, event, memo};
+  look.index = &index;
+  const Value& value = event.get(field);
+  if (value.kind == ValueKind::Absent) return;
+  if (value.kind == ValueKind::Array) {
+    event.resolver().any_element(
+        value,
+        [](void* state, const Value& element) {
+          auto& self = *static_cast<Look*>(state);
+          self.facts.look_at_value(*self.index, self, element);
+          return false;
+        },
+        &look);
+  } else {
+    look_at_value(index, look, value);
+  }
+  for (uint32_t predicate : index.tested) {
+    if (memo.is_known(predicate)) continue;
+    bool result = holds(predicates[predicate], event);
+    if (result) {
+      report(predicate, memo);
+    } else {
+      memo.set(predicate, false);
+    }
+  }
+}
+
+void FactIndex::look_at_value(const FieldIndex& index, Look& look, const Value& value) const {
+  if (!value.is_scalar()) return;
+  look.value = value;
+  look.text = value.text();
+  if (!index.exact.empty()) look_up_exact(index, look, value);
+  look_up_affixes(index, look, look.text);
+  if (index.scan) scan(index, look, look.text);
+}
+
+void FactIndex::look_up(const Table& table, uint64_t key, Look& look) const {
+  auto it = table.find(key);
+  if (it == table.end()) return;
+  for (uint32_t i = 0; i < it->second.count; ++i) look.test(items_[it->second.first + i]);
+}
+
+void FactIndex::look_up_exact(const FieldIndex& index, Look& look, const Value& value) const {
+  std::string_view text = look.text;
+  auto find = [&](std::string_view key) {
+    look_up(index.exact, XXH3_64bits(key.data(), key.size()), look);
+  };
+  bool number_like =
+      index.numbers && (value.kind == ValueKind::Number || value.kind == ValueKind::String);
+  if (number_like && !plain_integer(text)) {
+    std::optional<double> number = number_of(value);
+    std::string key;
+    if (number && integer_key(*number, key)) find(key);
+  }
+  if (text.size() > index.longest) return;
+  char buffer[256];
+  if (text.size() <= sizeof(buffer)) {
+    fold_into(text, buffer);
+    find({buffer, text.size()});
+  } else {
+    find(folded(text));
+  }
+}
+
+namespace {
+
+// The `size` (at most 8) bytes at `at`, folded, as a key of the affix tables.
+uint64_t affix_key(const char* at, size_t size) {
+  uint64_t word = 0;
+  std::memcpy(&word, at, size);
+  return fold8(word) ^ (size << 56);
+}
+
+}  // namespace
+
+void FactIndex::look_up_affixes(const FieldIndex& index, Look& look, std::string_view text) const {
+  constexpr size_t kAffixMax = 8;
+  const size_t most = std::min(text.size(), kAffixMax);
+  for (size_t size = 1; size <= most; ++size) {
+    if (index.suffix_sizes >> size & 1) {
+      look_up(index.suffixes, affix_key(text.data() + text.size() - size, size), look);
+    }
+    if (index.prefix_sizes >> size & 1) {
+      look_up(index.prefixes, affix_key(text.data(), size), look);
+    }
+  }
+}
+
+void FactIndex::on_fragment(void* state, uint32_t fragment, size_t end) {
+  auto& look = *static_cast<Look*>(state);
+  MatchMemo& memo = look.memo;
+  const Span leads = look.index->leads[fragment];
+  for (uint32_t i = 0; i < leads.count; ++i) {
+    const Lead& lead = look.facts.leads_[leads.first + i];
+    if (lead.kind == Lead::Kind::Contains) {
+      if (memo.is_true(lead.id)) continue;
+      const CompiledPredicate& predicate = look.predicates[lead.id];
+      const size_t size = predicate.text.size();
+      if (size > end) continue;
+      std::string_view found = look.text.substr(end - size, size);
+      bool same = predicate.cased ? found == predicate.text : equals_folded(found, predicate.text);
+      if (same) look.facts.report(lead.id, memo);
+      continue;
+    }
+    if (lead.kind == Lead::Kind::Test && memo.is_true(lead.id)) continue;
+    // Tested once the value has been scanned: at most once for each value.
+    bool atom = lead.kind == Lead::Kind::Atom;
+    if (atom) {
+      memo.atoms.push_back(static_cast<int>(lead.id));
+    } else if (memo.queued[lead.id] != memo.value) {
+      memo.queued[lead.id] = memo.value;
+      memo.queue.push_back(lead.id);
+    }
+  }
+}
+
+void FactIndex::scan(const FieldIndex& index, Look& look, std::string_view text) const {
+  MatchMemo& memo = look.memo;
+  memo.queue.clear();
+  memo.atoms.clear();
+  if (++memo.value == 0) {
+    std::fill(memo.queued.begin(), memo.queued.end(), 0);
+    memo.value = 1;
+  }
+  index.scan->scan(text, memo.scratch, on_fragment, &look);
+  for (uint32_t predicate : memo.queue) look.test(predicate);
+  if (memo.atoms.empty()) return;
+  std::sort(memo.atoms.begin(), memo.atoms.end());
+  memo.atoms.erase(std::unique(memo.atoms.begin(), memo.atoms.end()), memo.atoms.end());
+  memo.regexes.clear();
+  index.regexes->AllPotentials(memo.atoms, &memo.regexes);
+  for (int regex : memo.regexes) look.test(index.regex_predicates[static_cast<size_t>(regex)]);
+}
+
+// Keywords may stand in any string of the record. The line as written is scanned for a part of each
+// that JSON writes only one way. With \u escapes there are other ways; then it is unescaped as a
+// whole first, whatever that makes of it as JSON.
+void FactIndex::look_at_line(Look& look) const {
+  MatchMemo& memo = look.memo;
+  look.index = line_.get();
+  look.text = look.event.raw;
+  auto test = [&](uint32_t predicate) {
+    if (memo.is_known(predicate)) return;
+    if (holds(look.predicates[predicate], look.event)) {
+      report(predicate, memo);
+    } else {
+      memo.set(predicate, false);
+    }
+  };
+  for (uint32_t predicate : line_->tested) test(predicate);
+  if (!line_->scan) return;
+  if (look.text.find("\\u") != std::string_view::npos) {
+    memo.unescaped.resize(look.text.size() * 3 / 2 + 1);
+    look.text = {memo.unescaped.data(), unescape_into(look.text, memo.unescaped.data())};
+  }
+  memo.queue.clear();
+  ++memo.value;
+  line_->scan->scan(look.text, memo.scratch, on_fragment, &look);
+  for (uint32_t predicate : memo.queue) test(predicate);
+}
+
+bool test_once(const FactIndex& index, const PredicateSet& predicates, uint32_t fact, Event& event,
+               MatchMemo& memo) {
+  if (memo.is_known(fact)) return memo.results[fact] & 1;
+  if (index.decides(fact)) return false;
+  bool result = holds(predicates[fact], event);
+  memo.set(fact, result);
+  return result;
+}
+
+}  // namespace picket
