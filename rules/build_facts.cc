@@ -175,8 +175,8 @@ class FactIndex::Builder {
     if (!predicate.regex || !ascii_pattern(predicate.regex->pattern())) return;
     int index = 0;
     if (!made_.regexes) made_.regexes = std::make_unique<re2::FilteredRE2>(kAtomMin);
-    RE2::ErrorCode error = made_.regexes->Add(
-        predicate.regex->pattern(), predicate.regex->options(), &index);
+    RE2::ErrorCode error =
+        made_.regexes->Add(predicate.regex->pattern(), predicate.regex->options(), &index);
     if (error == RE2::NoError) made_.regex_predicates.push_back(id);
   }
 
@@ -188,8 +188,8 @@ class FactIndex::Builder {
     std::vector<int> unfiltered;
     made_.regexes->AllPotentials({}, &unfiltered);
     for (size_t i = 0; i < made_.regex_predicates.size(); ++i) {
-      bool open = std::find(unfiltered.begin(), unfiltered.end(), static_cast<int>(i)) !=
-                  unfiltered.end();
+      bool open =
+          std::find(unfiltered.begin(), unfiltered.end(), static_cast<int>(i)) != unfiltered.end();
       if (!open) decide(made_.regex_predicates[i]);
     }
     for (size_t i = 0; i < atoms.size(); ++i) {
@@ -232,8 +232,8 @@ void FactIndex::build(const PredicateSet& predicates, const std::vector<uint32_t
     FieldId field = predicates[id].field;
     if (field != kKeywordField && needs_scan(predicates[id].kind)) scanned[field] = 1;
   }
-  std::map<FieldId, std::vector<uint32_t>> undecided;
-  for (uint32_t id : witnesses) undecided[predicates[id].field].push_back(id);
+  std::map<FieldId, std::vector<uint32_t>> witnessed;
+  for (uint32_t id : witnesses) witnessed[predicates[id].field].push_back(id);
   for (const auto& [field, ids] : by_field) {
     Builder builder(*this, field);
     if (field == kKeywordField) {
@@ -241,10 +241,11 @@ void FactIndex::build(const PredicateSet& predicates, const std::vector<uint32_t
       line_ = std::make_unique<FieldIndex>(builder.finish());
       continue;
     }
-    if (costs[field] != 0) continue;
+    // A field by which no rule is told is looked at only when a candidate asks for it.
+    if (costs[field] != 0 || !witnessed.contains(field)) continue;
     for (uint32_t id : ids) builder.add(predicates[id], id, scanned[field]);
     FieldIndex made = builder.finish();
-    for (uint32_t id : undecided[field]) {
+    for (uint32_t id : witnessed[field]) {
       if (decided_[id]) continue;
       made.tested.push_back(id);
       tested_[id] = 1;

@@ -109,9 +109,9 @@ class Event {
   Timestamp time{};
   bool timed = false;  // false: `time` is the arrival time, the line carried none
   SchemaId schema = 0;
-  uint32_t line = 0;       // index in the batch
-  uint32_t record = 0;     // index in an envelope
-  std::string_view raw{};  // the line
+  uint32_t line = 0;          // index in the batch
+  uint32_t record = 0;        // index in an envelope
+  std::string_view raw{};     // the line
   uint32_t regex_limits = 0;  // expressions that gave up on this event (see predicate.h)
 
  private:

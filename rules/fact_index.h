@@ -1,6 +1,6 @@
 // FactIndex: from the values of an event to the facts that hold, without trying the others.
 //
-// For each field that an event has, all tests that rules make of it are decided at once:
+// For each field that an event has and that tells rules apart, all tests of it are decided at once:
 //   - equal to a text or a whole number: one look-up, by a 64-bit hash of the folded value;
 //   - starts or ends with a text: one look-up for texts of eight bytes and more, and one for each
 //     shorter length that occurs;
@@ -109,8 +109,8 @@ class FactIndex {
     std::vector<uint32_t> regex_predicates;  // by index in `regexes`
     std::vector<uint32_t> tested;
   };
-  struct Look;      // one value being looked at
-  class Builder;    // of one FieldIndex
+  struct Look;    // one value being looked at
+  class Builder;  // of one FieldIndex
 
   static void on_fragment(void* state, uint32_t fragment, size_t end);
   void look(const FieldIndex& index, Event& event, Look& look) const;
@@ -123,11 +123,11 @@ class FactIndex {
   void report(uint32_t fact, MatchMemo& memo) const;
 
   std::vector<FieldIndex> fields_;
-  std::vector<int32_t> by_field_;  // index in fields_, or -1
+  std::vector<int32_t> by_field_;     // index in fields_, or -1
   std::unique_ptr<FieldIndex> line_;  // keywords: fragments of the line as written
-  std::vector<uint32_t> items_;  // what the spans of exact, prefixes and suffixes point into
-  std::vector<Lead> leads_;      // what those of leads point into
-  std::vector<uint8_t> decided_;  // by predicate
+  std::vector<uint32_t> items_;       // what the spans of exact, prefixes and suffixes point into
+  std::vector<Lead> leads_;           // what those of leads point into
+  std::vector<uint8_t> decided_;      // by predicate
   std::vector<uint8_t> tested_;
   size_t clauses_ = 0;
   std::map<std::vector<uint32_t>, uint32_t> clause_ids_;

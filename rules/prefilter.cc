@@ -224,11 +224,14 @@ void Prefilter::build(FactIndex& index) {
       continue;
     }
     if (choice.witness->predicates.empty()) continue;  // an OR of nothing: it never matches
-    Bucket& at = bucket(index.add_clause(choice.witness->predicates));
-    if (choice.dear) {
-      add_dear(at.dear, *choice.dear, rule);
-    } else {
-      at.rules.push_back(rule);
+    if (!choice.dear) {
+      bucket(index.add_clause(choice.witness->predicates)).rules.push_back(rule);
+      continue;
+    }
+    // Behind each predicate on its own, so that rules which share one share the look at the dear
+    // field too.
+    for (uint32_t predicate : choice.witness->predicates) {
+      add_dear(bucket(predicate).dear, *choice.dear, rule);
     }
   }
   choices_.clear();

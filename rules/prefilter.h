@@ -1,11 +1,11 @@
 // Prefilter: from the facts of an event to the few rules that could match it.
 //
-// For each rule it picks a witness: a set of predicates of which at least one must hold for the rule
-// to match at all, the rarest that its condition offers. When FactIndex reports one of them, the
-// rule becomes a candidate. Predicates of fields that must be decoded first (dear ones: JSON inside
-// a string) are never looked at for that alone; but a rule that also needs one of a set of exact
-// values of a dear field waits for it behind its witness, found by one look-up for all such rules.
-// A rule without a witness is always a candidate.
+// For each rule it picks a witness: a set of predicates of which at least one must hold for the
+// rule to match at all, the rarest that its condition offers. When FactIndex reports one of them,
+// the rule becomes a candidate. Predicates of fields that must be decoded first (dear ones: JSON
+// inside a string) are never looked at for that alone; but a rule that also needs one of a set of
+// exact values of a dear field waits for it behind its witness, found by one look-up for all such
+// rules. A rule without a witness is always a candidate.
 //
 // The simpler method is to run every condition: its cost grows with the number of rules, this one's
 // with the number of rules that an event touches. Example: 60 rules that need `status >= 400` and
@@ -100,7 +100,7 @@ class Prefilter {
   Bucket& bucket(uint32_t fact);
   static bool exact_key(const CompiledPredicate& predicate, ExactSet& out);
 
-  std::vector<Choice> choices_;  // by rule; until build()
+  std::vector<Choice> choices_;   // by rule; until build()
   std::vector<int32_t> by_fact_;  // index in buckets_, or -1
   std::vector<Bucket> buckets_;
   std::vector<uint32_t> always_;

@@ -377,6 +377,10 @@ class RuleSetCompiler {
       for (const Alternative& alternative : plan.fields[field].alternatives) {
         if (alternative.inner >= 0 || !alternative.header.empty()) costs[field] = 4;
         if (alternative.capture) costs[field] = std::max<uint8_t>(costs[field], 3);
+        // A text that holds JSON is long and full of escapes.
+        for (const InnerDocument& inner : plan.inners) {
+          if (inner.base == alternative.slot) costs[field] = std::max<uint8_t>(costs[field], 2);
+        }
       }
     }
     costs[BuiltinField::kActor] = 2;

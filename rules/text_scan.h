@@ -3,8 +3,8 @@
 // A thin layer over Hyperscan's literal matcher, the only place that sees it. Letters match in
 // either case (ASCII); the caller compares again where case or more context matters.
 //
-// Hyperscan and not its fork Vectorscan: version 5.4.9 of that (Debian 12) misses texts in values of
-// more than 64 bytes when it looks for two or three of them. A lost match is a rule that keeps
+// Hyperscan and not its fork Vectorscan: version 5.4.9 of that (Debian 12) misses texts in values
+// of more than 64 bytes when it looks for two or three of them. A lost match is a rule that keeps
 // silent, so text_scan_test.cc tries every offset, and fails there.
 //
 // Method: FDR, bucketed shift-or over SIMD registers (Wang et al., "Hyperscan: A Fast

@@ -35,10 +35,15 @@ Places searched(const std::vector<std::string>& texts, std::string_view value) {
 }
 
 TEST(TextScan, FindsFewTextsAtEveryOffset) {
-  const std::vector<std::vector<std::string>> sets = {
-      {"a"},           {"a*b"},         {"a*b", "foo bar"},      {"axb", "foobar1"},
-      {"abcd", "foo"}, {"ab", "b\\"},   {"abcdefgh", "foobar12"}, {"a*b", "foo", "bar baz"},
-      {"-e", " -e", "ne\""}};
+  const std::vector<std::vector<std::string>> sets = {{"a"},
+                                                      {"a*b"},
+                                                      {"a*b", "foo bar"},
+                                                      {"axb", "foobar1"},
+                                                      {"abcd", "foo"},
+                                                      {"ab", "b\\"},
+                                                      {"abcdefgh", "foobar12"},
+                                                      {"a*b", "foo", "bar baz"},
+                                                      {"-e", " -e", "ne\""}};
   for (const auto& texts : sets) {
     auto scan = TextScan::make(texts);
     ASSERT_NE(scan, nullptr);
