@@ -55,13 +55,23 @@ MatchTree no_exception(const std::vector<RuleException>& exceptions) {
 }
 
 // The condition that is run: the rule's, less its exceptions. The rule's fingerprint is made
-// without them, so that adding one does not throw away its windows.
-MatchTree effective_condition(const DetectionSpec& rule) {
+// without them, so that adding one does not throw away its windows. `scratch` holds the tree when
+// it is not the rule's own.
+const MatchTree& effective_condition(const DetectionSpec& rule, MatchTree& scratch) {
   if (rule.head.picket.exceptions.empty()) return rule.condition;
   MatchTree both{.kind = MatchTree::Kind::And};
   both.children.push_back(rule.condition);
   both.children.push_back(no_exception(rule.head.picket.exceptions));
-  return both;
+  scratch = std::move(both);
+  return scratch;
+}
+
+// True when `tree` has a test that may turn out not to compile.
+bool may_fail(const MatchTree& tree) {
+  if (tree.kind == MatchTree::Kind::Leaf) {
+    return tree.leaf.op == MatchOp::Regex || tree.leaf.op == MatchOp::Cidr;
+  }
+  return std::any_of(tree.children.begin(), tree.children.end(), may_fail);
 }
 
 }  // namespace
@@ -135,11 +145,16 @@ class RuleSetCompiler {
   void check_detections() {
     auto& detections = set_->documents_.detections;
     std::vector<DetectionSpec> good;
+    good.reserve(detections.size());
     for (DetectionSpec& rule : detections) {
-      auto added = compiles(effective_condition(rule), rule.head.where);
-      if (!added) {
-        reject(std::move(added).error());
-        continue;
+      MatchTree scratch;
+      const MatchTree& condition = effective_condition(rule, scratch);
+      if (may_fail(condition)) {
+        auto added = compiles(condition, rule.head.where);
+        if (!added) {
+          reject(std::move(added).error());
+          continue;
+        }
       }
       good.push_back(std::move(rule));
     }
@@ -324,7 +339,8 @@ class RuleSetCompiler {
     for (size_t i = 0; i < set_->documents_.detections.size(); ++i) {
       const DetectionSpec& rule = set_->documents_.detections[i];
       if (!logsource_applies(rule.logsource, schema.logsource)) continue;
-      MatchTree condition = effective_condition(rule);
+      MatchTree scratch;
+      const MatchTree& condition = effective_condition(rule, scratch);
       collect_fields(condition, set_->fields_, wanted);
       bool classify = rule.head.picket.classify.has_value();
       Matcher& matcher = classify ? rules.classifier : rules.detections;
