@@ -1,12 +1,13 @@
 # A thin wrapper: CMakePresets.json and CMakeLists.txt know how things are built.
 PRESET ?= release
 JOBS ?= $(shell nproc)
+SECONDS ?= 60
 BUILD := build/$(PRESET)
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc')
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-test deps-lint configure build run test asan tsan bench format \
-  format-check tidy clean
+  format-check tidy fuzz clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +53,18 @@ format-check: deps-lint
 
 tidy: deps-lint build  ## check the sources with clang-tidy
 	@run-clang-tidy-19 -quiet -p $(BUILD) -j $(JOBS) '^$(CURDIR)/(config|rules|daemon|tests)/'
+
+fuzz: deps  ## run each fuzz target for SECONDS seconds (with clang)
+	@./cmake/install_packages.sh fuzz
+	@cmake --preset fuzz > /dev/null
+	@for source in tests/fuzz/*_fuzz.cc; do \
+	  name=$$(basename $$source .cc); \
+	  cmake --build --preset fuzz -j $(JOBS) --target $$name || exit 1; \
+	  mkdir -p build/fuzz/found/$$name; \
+	  build/fuzz/tests/$$name -max_total_time=$(SECONDS) -timeout=20 -max_len=4096 \
+	    -print_final_stats=1 -artifact_prefix=build/fuzz/found/$$name- \
+	    build/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done
 
 clean:  ## remove everything that was built
 	@rm -rf build

@@ -1,8 +1,8 @@
 // Node: one value of a YAML document, with the place it was written at.
 //
-// yaml-cpp is the parser behind it, used through its event interface in node.cc only: a Node is our
-// own small tree, so that nothing else pays for yaml-cpp's headers, duplicate keys are refused, and
-// a quoted "404" can be told from a bare 404.
+// libyaml is the parser behind it, used through its event interface in node.cc only: a Node is our
+// own small tree, so that duplicate keys are refused and a quoted "404" can be told from a bare
+// one.
 //
 // Thread rule: immutable after parse_yaml; may be read from any thread while its YamlFile lives.
 // A Node borrows the file's name from its YamlFile and must not outlive it.

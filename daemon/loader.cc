@@ -1,14 +1,14 @@
 #include "daemon/loader.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <system_error>
 
 #include "rules/rule_set.h"
@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uintmax_t kFileBytesMax = 64 << 20;
+constexpr size_t kReadBytes = 64 << 10;  // at a time, where the size is not known
 
 bool is_yaml(const fs::path& path) {
   return path.extension() == ".yml" || path.extension() == ".yaml";
@@ -125,14 +126,28 @@ Result<std::string> read_file(const std::string& path) {
   if (fs::is_regular_file(status) && fs::file_size(path, error) > kFileBytesMax) {
     return fail({path, 0, 0}, "is larger than 64 MiB");
   }
-  std::ifstream stream(path, std::ios::binary);
-  std::stringstream text;
-  text << stream.rdbuf();
-  if (!stream) {
+  const auto unreadable = [&path](int why) {
     return fail({path, 0, 0},
-                "cannot be read: " + std::error_code(errno, std::system_category()).message());
+                "cannot be read: " + std::error_code(why, std::system_category()).message());
+  };
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return unreadable(errno);
+  // A regular file tells its size; one read more finds its end, also when it grew meanwhile.
+  std::string text;
+  text.resize(fs::is_regular_file(status) ? fs::file_size(path, error) + 1 : kReadBytes);
+  size_t size = 0;
+  ssize_t got = 0;
+  while ((got = ::read(file, text.data() + size, text.size() - size)) > 0) {
+    size += static_cast<size_t>(got);
+    if (size > kFileBytesMax) break;
+    if (size == text.size()) text.resize(size + kReadBytes);
   }
-  return text.str();
+  const int why = got < 0 ? errno : 0;
+  ::close(file);
+  if (why != 0) return unreadable(why);
+  if (size > kFileBytesMax) return fail({path, 0, 0}, "is larger than 64 MiB");
+  text.resize(size);
+  return text;
 }
 
 ShippedFiles find_shipped_files() {

@@ -199,17 +199,54 @@ void read_document(const Node& root, ReadContext& context, RuleDocuments& rules)
   }
 }
 
+// A reference to a name that two rules share would silently mean the first of them.
+void warn_of_twins(const Node& document, ReadContext& context, RuleDocuments& rules) {
+  for (const std::string_view key : {"id", "name"}) {
+    const Node* node = document.find(key);
+    if (node == nullptr || !node->is_scalar() || node->text().empty()) continue;
+    const auto [known, fresh] = rules.known_names.try_emplace(
+        fmt::format("{}:{}", key, node->text()), rules.places.size() - 1);
+    if (fresh) continue;
+    const DocumentPlace& first = rules.places[known->second];
+    context.warn(*node,
+                 fmt::format("the {} '{}' is also that of the rule at {}:{}", key, node->text(),
+                             *first.file, first.line),
+                 "give each rule its own");
+  }
+}
+
+bool keeps_nodes(const RuleHead& head) { return head.picket.tests != nullptr; }
+
 }  // namespace
 
 void read_rules(YamlFile file, const Placeholders& placeholders, RuleDocuments& rules) {
+  const size_t detections = rules.detections.size();
+  const size_t correlations = rules.correlations.size();
   // The file moves first: Nodes keep their addresses, because only its vector's handle moves.
   rules.files.push_back(std::move(file));
-  for (const Node& document : rules.files.back().documents) {
+  YamlFile& kept = rules.files.back();
+  for (const Node& document : kept.documents) {
     if (document.is_null()) continue;
+    const Node* id = document.find("id");
+    rules.places.push_back({kept.name.get(), document.where().line,
+                            id != nullptr && id->is_scalar() ? id->text() : std::string()});
     ReadContext context{placeholders};
+    if (document.is_map()) warn_of_twins(document, context, rules);
     read_document(document, context, rules);
     settle(std::move(context.diagnostics), rules.rejected);
   }
+  // Most rules are plain Sigma and need their Nodes no more. Thousands of them in memory would cost
+  // more than all that they compile to.
+  const bool in_use = std::any_of(rules.detections.begin() + static_cast<ptrdiff_t>(detections),
+                                  rules.detections.end(),
+                                  [](const auto& rule) { return keeps_nodes(rule.head); }) ||
+                      std::any_of(rules.correlations.begin() + static_cast<ptrdiff_t>(correlations),
+                                  rules.correlations.end(), [](const auto& rule) {
+                                    return rule.options != nullptr || keeps_nodes(rule.head);
+                                  });
+  if (in_use) return;
+  kept.documents = {};
+  kept.text = std::make_unique<const std::string>();
 }
 
 }  // namespace picket

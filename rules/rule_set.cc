@@ -47,13 +47,15 @@ MatchTree no_exception(const std::vector<RuleException>& exceptions) {
 }
 
 // The condition that is run: the rule's, less its exceptions. The rule's fingerprint is made
-// without them, so that adding one does not throw away its windows.
-MatchTree effective_condition(const DetectionSpec& rule) {
+// without them, so that adding one does not throw away its windows. `scratch` holds the tree when
+// it is not the rule's own.
+const MatchTree& effective_condition(const DetectionSpec& rule, MatchTree& scratch) {
   if (rule.head.picket.exceptions.empty()) return rule.condition;
   MatchTree both{.kind = MatchTree::Kind::And};
   both.children.push_back(rule.condition);
   both.children.push_back(no_exception(rule.head.picket.exceptions));
-  return both;
+  scratch = std::move(both);
+  return scratch;
 }
 
 }  // namespace
@@ -145,8 +147,10 @@ class RuleSetCompiler {
       return priority(a) < priority(b);
     });
     std::vector<DetectionSpec> good;
+    good.reserve(detections.size());
     for (DetectionSpec& rule : detections) {
-      auto compiled = compile(effective_condition(rule), rule.head.where);
+      MatchTree scratch;
+      auto compiled = compile(effective_condition(rule, scratch), rule.head.where);
       if (!compiled) {
         reject(std::move(compiled).error());
         continue;

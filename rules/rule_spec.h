@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -113,9 +114,20 @@ struct FilterSpec {
   MatchTree condition = {};
 };
 
-// All rules of one or more files in reading order, with the files that their Nodes live in.
+// Where a document begins and which id it states, for messages about it.
+struct DocumentPlace {
+  const std::string* file = nullptr;
+  uint32_t line = 0;
+  std::string id = {};
+};
+
+// All rules of one or more files in reading order, with the files that their Nodes live in. A file
+// keeps its text and Nodes only while a rule refers to one of them; its name stays.
 struct RuleDocuments {
   std::vector<YamlFile> files = {};
+  std::vector<DocumentPlace> places = {};  // of all documents, rejected ones included
+  // "id:x" and "name:x" -> index in places, of the first document that has it.
+  std::map<std::string, size_t> known_names = {};
   std::vector<DetectionSpec> detections = {};
   std::vector<CorrelationSpec> correlations = {};
   std::vector<FilterSpec> filters = {};

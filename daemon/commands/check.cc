@@ -80,13 +80,8 @@ RuleCounts count_rules(const RuleSet* rules) {
 std::string rule_id_at(const RuleSet* rules, const Location& where) {
   std::string id;
   if (!rules || where.line == 0) return id;
-  for (const YamlFile& file : rules->documents().files) {
-    if (*file.name != where.file) continue;
-    for (const Node& document : file.documents) {
-      if (document.where().line > where.line) break;
-      const Node* node = document.find("id");
-      id = node && node->is_scalar() ? node->text() : "";
-    }
+  for (const DocumentPlace& place : rules->documents().places) {
+    if (*place.file == where.file && place.line <= where.line) id = place.id;
   }
   return id;
 }

@@ -79,7 +79,9 @@ TEST(Node, RefusesWhatItCannotRepresent) {
       {"&a [*a]\n", "1:5: this alias refers to a value that contains it"},
       {"a: &x {b: 1}\nc:\n  <<: *x\n", "3:3: merge keys ('<<') are not supported"},
       {"? [a]\n: b\n", "1:3: a key must be a plain text"},
-      {"a: [1\nb: }\n", "2:2: not valid YAML: end of sequence flow not found"},
+      {"a: [1\nb: }\n",
+       "2:2: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence that "
+       "begins on line 1"},
       {"a: 'x\n", "1:4: this quote is not closed"},
       {"a: 'it''s\nb: 2\n", "1:4: this quote is not closed"},
       {"a: \"x\\\"\nb: 2\n", "1:4: this quote is not closed"},
@@ -87,6 +89,27 @@ TEST(Node, RefusesWhatItCannotRepresent) {
       {"a: \"x\\\\\"\n", "none"},
   };
   for (const auto& [text, expected] : cases) EXPECT_EQ(first_problem(text), expected) << text;
+}
+
+TEST(Node, CountsBytesAndLineEndsAsEditorsDo) {
+  // Characters of several bytes, a line end of YAML 1.1 that is none to an editor, and "\r\n".
+  const YamlFile file = parse("\xc3\xa9: {\xe2\x82\xac: x}\nb: 'a\xc2\x85z'\r\nc: y\r\n");
+  const Node& root = file.documents[0];
+  EXPECT_EQ(root.entries()[0].value.where().column, 5U);
+  EXPECT_EQ(root.entries()[0].value.entries()[0].value.where().column, 11U);
+  EXPECT_EQ(root.entries()[1].value.where().line, 2U);
+  EXPECT_EQ(root.find("c")->where().line, 3U);
+  EXPECT_EQ(root.find("c")->where().column, 4U);
+}
+
+TEST(Node, RefusesBytesThatAreNoText) {
+  EXPECT_EQ(first_problem(std::string("a: 1\nb: x\0y\n", 12)),
+            "2:5: not valid YAML: the character U+0000 may not stand in a file");
+  EXPECT_EQ(first_problem("a: 1\nb: \xc3\x28\n"),
+            "2:5: not valid YAML: the file is not UTF-8 here");
+  EXPECT_EQ(first_problem("\xff\xfe"
+                          "a\0:"),
+            "1:1: not valid YAML: the file is not UTF-8 here");
 }
 
 TEST(Node, FindsAllDuplicatesAtOnce) {
