@@ -13,9 +13,8 @@ Engine::Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> so
       groups_(options_.memory_max, options_.track_changes) {
   for (std::string& name : sources) stats_.sources.push_back({.name = std::move(name)});
   for (const RuleInfo& rule : rules_->rules()) {
-    stats_.rules.push_back({.id = rule.head->id,
-                            .title = rule.head->title,
-                            .shadow = rule.head->picket.shadow});
+    stats_.rules.push_back(
+        {.id = rule.head->id, .title = rule.head->title, .shadow = rule.head->picket.shadow});
   }
   for (size_t i = 0; i < rules_->correlations().size(); ++i) {
     RuleId rule = rules_->correlations()[i].rule;

@@ -261,7 +261,7 @@ void Engine::emit(AlertChange change, ActiveAlert& active, std::vector<AlertEven
   refresh(active);
   active.emitted = active.alert.updated_at;
   changed_alerts_.push_back(active.key);
-  if (!active.shadow) out.push_back({change, active.alert});
+  if (!active.shadow || options_.show_shadow) out.push_back({change, active.alert});
 }
 
 std::vector<Alert> Engine::active_alerts() {
