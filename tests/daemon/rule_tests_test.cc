@@ -83,7 +83,7 @@ detection: {s: {e: x}, condition: s}
 picket:
   mode: shadow
   tests:
-    - {name: n, events: '{"t":1,"e":"x"}', expect: {alerts: 1}}
+    - {name: n, events: '{"t":1,"e":"x","who":"w"}', expect: {alerts: 1}}
 )"),
             (std::vector<std::string>{"n:"}));
 }
