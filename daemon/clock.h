@@ -19,6 +19,12 @@ class Clock {
   virtual std::chrono::steady_clock::time_point steady() const = 0;
 };
 
+// For measuring what code costs, never for deciding anything.
+inline uint64_t steady_nanoseconds() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::nanoseconds(since).count());
+}
+
 class SystemClock final : public Clock {
  public:
   Timestamp now() const override {

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "daemon/outputs/label_text.h"
@@ -268,21 +270,72 @@ void add_refusals(Families& out, const EngineStats& engine) {
              real(engine.refusal_series_overflow));
 }
 
-void add_rules(Families& out, const EngineStats& engine) {
-  FamilyBuilder matches({"picket_rule_matches_total", "Events that matched or counted.", kCounter},
-                        {"rule"});
-  FamilyBuilder missing({"picket_rule_group_missing_total",
-                         "Matching events without the field to group by.", kCounter},
-                        {"rule"});
-  FamilyBuilder alerts({"picket_rule_alerts_total", "Alerts opened.", kCounter}, {"rule"});
-  size_t index = 0;
-  for (const RuleStats& rule : engine.rules) {
-    const std::string_view label = index++ < kRuleSeriesMax ? std::string_view(rule.id) : "other";
-    matches.add({label}, real(rule.matches));
-    missing.add({label}, real(rule.group_missing));
-    alerts.add({label}, real(rule.alerts));
+// The rules that get series of their own, by index: all of a small set; of a large one those that
+// matched or alerted and the dearest, never more than kRuleSeriesMax.
+std::vector<bool> rules_shown(const std::vector<RuleStats>& rules) {
+  std::vector<bool> shown(rules.size(), rules.size() <= kRuleSeriesMax);
+  if (rules.size() <= kRuleSeriesMax) return shown;
+  std::vector<size_t> order(rules.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto dearer = [&rules](size_t a, size_t b) {
+    return std::tuple(rules[a].seconds(), rules[a].evaluations, rules[a].state_bytes) >
+           std::tuple(rules[b].seconds(), rules[b].evaluations, rules[b].state_bytes);
+  };
+  std::ranges::stable_sort(order, dearer);
+  for (size_t i = 0; i < kRuleSeriesDearest; ++i) shown[order[i]] = rules[order[i]].evaluations > 0;
+  auto left = kRuleSeriesMax - static_cast<size_t>(std::ranges::count(shown, true));
+  const auto livelier = [&rules](size_t a, size_t b) {
+    return std::tuple(rules[a].alerts, rules[a].matches) >
+           std::tuple(rules[b].alerts, rules[b].matches);
+  };
+  std::ranges::stable_sort(order, livelier);
+  for (const size_t i : order) {
+    if (left == 0 || (rules[i].alerts == 0 && rules[i].matches == 0)) break;
+    if (shown[i]) continue;
+    shown[i] = true;
+    --left;
   }
-  for (FamilyBuilder* family : {&matches, &missing, &alerts}) family->finish(out);
+  return shown;
+}
+
+// Sigma asks for an id but does not insist on one.
+std::string_view rule_label(const RuleStats& rule) {
+  return rule.id.empty() ? rule.title : rule.id;
+}
+
+constexpr Row<RuleStats> kRuleRows[] = {
+    {{"picket_rule_matches_total", "Events that matched or counted.", kCounter},
+     [](const RuleStats& r) { return real(r.matches); }},
+    {{"picket_rule_group_missing_total", "Matching events without the field to group by.",
+      kCounter},
+     [](const RuleStats& r) { return real(r.group_missing); }},
+    {{"picket_rule_alerts_total", "Alerts opened, those of shadow rules included.", kCounter},
+     [](const RuleStats& r) { return real(r.alerts); }},
+    {{"picket_rule_evaluations_total", "Events that the rule's condition was run on.", kCounter},
+     [](const RuleStats& r) { return real(r.evaluations); }},
+    {{"picket_rule_seconds_total", "Time its condition took, estimated from samples.", kCounter},
+     [](const RuleStats& r) { return r.seconds(); }},
+    {{"picket_rule_state_bytes", "Memory held by the rule's groups.", kGauge},
+     [](const RuleStats& r) { return real(r.state_bytes); }},
+};
+
+void add_rules(Families& out, const EngineStats& engine) {
+  const std::vector<bool> shown = rules_shown(engine.rules);
+  for (const Row<RuleStats>& row : kRuleRows) {
+    FamilyBuilder family(row.described, {"rule"});
+    for (size_t i = 0; i < engine.rules.size(); ++i) {
+      const RuleStats& rule = engine.rules[i];
+      family.add({shown[i] ? rule_label(rule) : "other"}, row.value(rule));
+    }
+    family.finish(out);
+  }
+  FamilyBuilder shadow(
+      {"picket_rule_shadow", "1 for rules whose alerts are counted and not delivered.", kGauge},
+      {"rule"});
+  for (size_t i = 0; i < engine.rules.size(); ++i) {
+    if (engine.rules[i].shadow && shown[i]) shadow.add({rule_label(engine.rules[i])}, 1);
+  }
+  shadow.finish(out);
   add_single(out, {"picket_rules", "Rules loaded.", kGauge}, real(engine.rules.size()));
 }
 

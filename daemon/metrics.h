@@ -20,9 +20,11 @@
 
 namespace picket {
 
-// Rules beyond this many share the label value "other": a large rule set must not grow every
-// scrape.
+// A larger rule set must not grow every scrape: of it, the dearest rules and the most active ones
+// have series of their own, the rest share the label value "other". A rule that leaves "other"
+// takes its counts along, which looks like a restart of that one series.
 constexpr size_t kRuleSeriesMax = 300;
+constexpr size_t kRuleSeriesDearest = 50;
 constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 // REQUIRES: `state` outlives it.

@@ -93,7 +93,7 @@ BatchContext Pipeline::context_of(const LineBatch& batch) {
 }
 
 void Pipeline::work() {
-  Processor processor(rules_);
+  Processor processor(rules_, nullptr, &steady_nanoseconds);
   while (std::optional<LineBatch> batch = queue_.pop()) {
     BatchContext context = context_of(*batch);
     HitBatch result = results_.blank();

@@ -147,6 +147,13 @@ std::string summary_text(const ReplayResult& result, size_t logs) {
                         to_text(alert.severity), verdict(alert), title, who(alert),
                         format_rfc3339(alert.starts_at), until(alert), how_sure(alert));
   }
+  for (const RuleStats& rule : result.stats.rules) {
+    if (!rule.shadow || rule.alerts == 0) continue;
+    std::string title;
+    append_printable(title, rule.title);
+    text += fmt::format("\n  shadow: {} would have alerted {} time{}\n", title, rule.alerts,
+                        rule.alerts == 1 ? "" : "s");
+  }
   text += "\nRefusals by cause\n";
   for (const auto& [cause, count] : causes(result)) {
     text += fmt::format("  {:<26} {:>10}\n", cause, count);
@@ -162,6 +169,11 @@ std::string report_html(const ReplayResult& result, size_t logs) {
       "<h1>{} alert{}</h1>\n",
       kStyle, result.alerts.size(), result.alerts.size() == 1 ? "" : "s");
   for (const Alert& alert : result.alerts) html_alert(alert, out);
+  for (const RuleStats& rule : result.stats.rules) {
+    if (!rule.shadow || rule.alerts == 0) continue;
+    out += fmt::format("<p>Shadow: <b>{}</b> would have alerted {} time{}.</p>\n",
+                       escaped(rule.title), rule.alerts, rule.alerts == 1 ? "" : "s");
+  }
   out += "<h2>Refusals by cause</h2>\n<table>";
   for (const auto& [cause, count] : causes(result)) {
     out += fmt::format("<tr><td>{}<td>{}</tr>\n", escaped(cause), count);

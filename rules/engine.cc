@@ -13,7 +13,8 @@ Engine::Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> so
       groups_(options_.memory_max, options_.track_changes) {
   for (std::string& name : sources) stats_.sources.push_back({.name = std::move(name)});
   for (const RuleInfo& rule : rules_->rules()) {
-    stats_.rules.push_back({.id = rule.head->id, .title = rule.head->title});
+    stats_.rules.push_back(
+        {.id = rule.head->id, .title = rule.head->title, .shadow = rule.head->picket.shadow});
   }
   for (size_t i = 0; i < rules_->correlations().size(); ++i) {
     RuleId rule = rules_->correlations()[i].rule;
@@ -78,6 +79,12 @@ void Engine::count(const HitBatch& batch) {
   SourceStats& source = stats_.sources[streams_[batch.source.stream].source];
   source.decode.add(batch.stats);
   for (const auto& [rule, matches] : batch.matches) stats_.rules[rule].matches += matches;
+  for (const RuleCost& cost : batch.costs) {
+    RuleStats& rule = stats_.rules[cost.rule];
+    rule.evaluations += cost.evaluations;
+    rule.samples += cost.samples;
+    rule.sampled_ns += cost.sampled_ns;
+  }
   for (const RefusalCount& refusal : batch.refusals) {
     RefusalKey key{source.name, refusal.code, refusal.cause};
     auto it = stats_.refusals.find(key);
@@ -236,6 +243,12 @@ EvidenceItem Engine::evidence() const {
 
 const EngineStats& Engine::stats() {
   stats_.groups = groups_.stats();
+  // Added up when somebody asks, which is far less often than a group changes.
+  for (RuleStats& rule : stats_.rules) rule.state_bytes = 0;
+  groups_.for_each([this](const Group& group) {
+    const RuleId rule = rules_->correlations()[group.correlation].rule;
+    stats_.rules[rule].state_bytes += group.charged;
+  });
   stats_.hits_pending = pending_.size();
   stats_.watermark = time_.mark;
   return stats_;

@@ -51,6 +51,14 @@ class Engine {
   const EngineStats& stats();
   std::vector<Alert> active_alerts();
 
+  // Calls `visit` for every group that `rule` watches, for people who ask what is missing.
+  template <class Visit>
+  void for_each_group(RuleId rule, const Visit& visit) const {
+    groups_.for_each([&](const Group& group) {
+      if (rules_->correlations()[group.correlation].rule == rule) visit(group);
+    });
+  }
+
   // What changed since the last call.
   EngineChanges take_changes();
   // Puts back what take_changes() gave, rows in any order. Rows of rules that are gone or mean

@@ -140,9 +140,12 @@ void Engine::open_alert(Group& group, const Feed& feed, const Judgement& judgeme
   group.firing = true;
   ActiveAlert& opened = alerts_.open(std::move(active));
   ++stats_.rules[program.rule].alerts;
-  auto level = static_cast<size_t>(opened.alert.severity);
-  ++stats_.alerts_opened[level];
-  ++stats_.alerts_active[level];
+  // What counts as an incident may page somebody through the metrics, so a shadow never does.
+  if (!opened.shadow) {
+    auto level = static_cast<size_t>(opened.alert.severity);
+    ++stats_.alerts_opened[level];
+    ++stats_.alerts_active[level];
+  }
   emit(AlertChange::Opened, opened, out);
 }
 
@@ -188,8 +191,10 @@ void Engine::update_alert(ActiveAlert& active, const Group& group, const Judgeme
   if (judgement.holds) alerts_.extend(active, hand_.view.time + program.resolve_after);
   auto before = static_cast<size_t>(alert.severity);
   if (escalate(active, judgement.value)) {
-    --stats_.alerts_active[before];
-    ++stats_.alerts_active[static_cast<size_t>(alert.severity)];
+    if (!active.shadow) {
+      --stats_.alerts_active[before];
+      ++stats_.alerts_active[static_cast<size_t>(alert.severity)];
+    }
     set_label(alert, "severity", to_text(alert.severity));
     emit(AlertChange::Escalated, active, out);
   } else if (hand_.view.time - active.emitted >= kUpdateEvery) {
@@ -234,9 +239,11 @@ void Engine::resolve_due(Timestamp before, std::vector<AlertEvent>& out) {
     Alert& alert = ended->alert;
     alert.status = AlertStatus::Resolved;
     alert.ends_at = ended->due;
-    auto level = static_cast<size_t>(alert.severity);
-    --stats_.alerts_active[level];
-    ++stats_.alerts_closed[level];
+    if (!ended->shadow) {
+      auto level = static_cast<size_t>(alert.severity);
+      --stats_.alerts_active[level];
+      ++stats_.alerts_closed[level];
+    }
     const RuleHead& rule = head(rules_->correlations()[ended->correlation]);
     if (rule.picket.cooldown > Duration(0)) {
       cooling_[ended->key] = ended->due + rule.picket.cooldown;
@@ -254,7 +261,7 @@ void Engine::emit(AlertChange change, ActiveAlert& active, std::vector<AlertEven
   refresh(active);
   active.emitted = active.alert.updated_at;
   changed_alerts_.push_back(active.key);
-  if (!active.shadow) out.push_back({change, active.alert});
+  if (!active.shadow || options_.show_shadow) out.push_back({change, active.alert});
 }
 
 std::vector<Alert> Engine::active_alerts() {

@@ -18,6 +18,7 @@ struct EngineOptions {
   // are. Replay: every stream that has not ended counts.
   bool live = true;
   bool track_changes = true;  // take_changes() will be called
+  bool show_shadow = false;   // hand out the alerts of shadow rules as well: for tests of rules
   Duration idle_timeout{5000};
   std::string runbook_base = "file:///usr/share/doc/picket/runbooks/";
 };

@@ -102,6 +102,14 @@ class GroupTable {
     }
   }
 
+  // Calls `visit` for every group, in no particular order.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    for (const Group& group : slots_) {
+      if (group.state) visit(group);
+    }
+  }
+
   // Groups changed or erased since the last call, for the state file.
   struct Changes {
     std::vector<const Group*> changed;

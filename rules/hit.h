@@ -44,6 +44,15 @@ struct RefusalCount {
   uint64_t count = 0;
 };
 
+// What the conditions of one detection cost in one batch. Time is only measured now and then: the
+// cost of a rule is about sampled_ns / samples * evaluations.
+struct RuleCost {
+  RuleId rule = 0;
+  uint32_t evaluations = 0;  // events whose fields its condition was run on
+  uint32_t samples = 0;      // of these, how many were timed
+  uint64_t sampled_ns = 0;
+};
+
 // Everything that came out of one LineBatch.
 struct HitBatch {
   LineBatch source;  // its bytes are kept only while dead letters refer to them
@@ -52,6 +61,7 @@ struct HitBatch {
   std::vector<DeadLetter> dead;
   std::vector<RefusalCount> refusals;
   std::vector<std::pair<RuleId, uint32_t>> matches;  // detections that matched, with counts
+  std::vector<RuleCost> costs;                       // each rule at most once
   Timestamp newest = Timestamp::min();               // of all events in the batch
   int first_schema = -1;                             // of the first event; -1: no event
   DecodeStats stats;

@@ -64,7 +64,8 @@ struct MatchTree {
   enum class Kind : uint8_t { And, Or, Not, Leaf };
   Kind kind = Kind::And;
   std::vector<MatchTree> children = {};
-  Predicate leaf = {};  // Kind::Leaf only
+  Predicate leaf = {};     // Kind::Leaf only
+  std::string label = {};  // the selection that it was written as; means nothing to matching
 };
 
 // One line per node, children indented: for `explain`, golden tests and people.

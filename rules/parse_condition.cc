@@ -197,7 +197,9 @@ class ConditionParser {
       fail(at, "the condition unfolds to too many tests");
       return {};
     }
-    return selection.tree;
+    MatchTree tree = selection.tree;
+    tree.label = selection.key->text();
+    return tree;
   }
 
   // "all of x*", "1 of them", "2 of x*".

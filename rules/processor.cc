@@ -5,9 +5,10 @@
 
 namespace picket {
 
-Processor::Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observer)
+Processor::Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observer, NanoClock clock)
     : rules_(std::move(rules)),
       observer_(observer),
+      clock_(clock),
       decoder_(rules_->plans(), rules_->fields().size()),
       memos_(rules_->plans().plans.size()),
       match_counts_(rules_->rules().size()) {}
@@ -19,6 +20,7 @@ void Processor::process(LineBatch batch, const BatchContext& context, HitBatch& 
   out.dead.clear();
   out.refusals.clear();
   out.matches.clear();
+  out.costs.clear();
   out.newest = Timestamp::min();
   out.first_schema = -1;
   out.stats = {};

@@ -32,10 +32,15 @@ class EventObserver {
                         const std::vector<RuleId>& detections) = 0;
 };
 
+// A clock for measuring what rules cost. Passed in, because what rules decide may depend on no
+// clock.
+using NanoClock = uint64_t (*)();
+
 class Processor final : private EventSink {
  public:
-  // REQUIRES: `observer`, if any, outlives the processor.
-  explicit Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observer = nullptr);
+  // REQUIRES: `observer`, if any, outlives the processor. Without a clock no cost is timed.
+  explicit Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observer = nullptr,
+                     NanoClock clock = nullptr);
 
   // Works through `batch` and returns what came of it, dead letters included. `out` is reused.
   void process(LineBatch batch, const BatchContext& context, HitBatch& out);
@@ -51,6 +56,7 @@ class Processor final : private EventSink {
 
   std::shared_ptr<const RuleSet> rules_;
   EventObserver* observer_;
+  NanoClock clock_;
   Decoder decoder_;
   std::vector<MatchMemo> memos_;  // by schema
   HitBatch* out_ = nullptr;

@@ -114,6 +114,8 @@ class RuleSetCompiler {
         MatchTree both{.kind = MatchTree::Kind::And};
         both.children.push_back(std::move(rule.condition));
         both.children.push_back(filter.condition);
+        std::string& label = both.children.back().label;
+        label = "filter '" + filter.head.title + "'" + (label.empty() ? "" : ", " + label);
         rule.condition = std::move(both);
       }
     }

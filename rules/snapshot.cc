@@ -153,7 +153,7 @@ bool Engine::restore_alert(const EngineChanges::Row& row) {
   active->correlation = rule->second;
   const RuleHead& known = head(rules_->correlations()[rule->second]);
   active->alert.rule = {known.id, known.name, known.title};
-  ++stats_.alerts_active[static_cast<size_t>(active->alert.severity)];
+  if (!active->shadow) ++stats_.alerts_active[static_cast<size_t>(active->alert.severity)];
   if (Group* group = groups_.find(active->key)) {
     group->firing = true;
     groups_.touch(*group, 1.0, group->dossier.events);

@@ -28,6 +28,12 @@ std::string_view to_text(DecodeError error) {
   return "none";
 }
 
+double RuleStats::seconds() const {
+  if (samples == 0) return 0;
+  const double each = static_cast<double>(sampled_ns) / static_cast<double>(samples);
+  return each * static_cast<double>(evaluations) / 1e9;
+}
+
 void DecodeStats::add(const DecodeStats& other) {
   bytes += other.bytes;
   lines += other.lines;

@@ -62,9 +62,17 @@ struct SourceStats {
 struct RuleStats {
   std::string id = {};
   std::string title = {};
+  bool shadow = false;         // alerts are counted, never delivered
   uint64_t matches = 0;        // events that matched (detections) or counted (correlations)
   uint64_t group_missing = 0;  // events without the group-by field
   uint64_t alerts = 0;         // opened
+  uint64_t evaluations = 0;    // events that its condition was run on
+  uint64_t samples = 0;        // of these, how many were timed
+  uint64_t sampled_ns = 0;     // what the timed ones took
+  uint64_t state_bytes = 0;    // held by its groups now
+
+  // What its condition took over all evaluations, estimated from those that were timed.
+  double seconds() const;
 };
 
 struct GroupStats {

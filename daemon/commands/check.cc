@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "daemon/check.h"
+#include "daemon/clock.h"
 #include "daemon/commands/command.h"
 #include "daemon/commands/option_set.h"
 #include "daemon/loader.h"
 #include "rules/json_writer.h"
+#include "rules/lint.h"
 #include "rules/rule_set.h"
 
 namespace picket {
@@ -22,6 +24,7 @@ struct CheckOptions {
   std::vector<std::string> rules = {};
   std::vector<std::string> schemas = {};
   bool strict = false;
+  bool lint = false;
   bool json = false;
 };
 
@@ -52,6 +55,7 @@ Findings find_problems(const CheckOptions& options) {
   findings.rules = *std::move(rules);
   if (parsed) append(findings.problems, check_schema_names(parsed->settings, *findings.rules));
   append(findings.problems, findings.rules->rejected());
+  if (options.lint) append(findings.problems, lint(*findings.rules, SystemClock().now()));
   return findings;
 }
 
@@ -86,27 +90,40 @@ std::string rule_id_at(const RuleSet* rules, const Location& where) {
   return id;
 }
 
-void write_json(const Findings& findings, bool strict) {
+void write_problem(JsonWriter& json, const RuleSet* rules, const Diagnostic& problem) {
+  json.begin_object();
+  json.member("file", problem.where.file);
+  json.member("line", problem.where.line);
+  json.member("column", problem.where.column);
+  const std::string id = rule_id_at(rules, problem.where);
+  json.key("rule_id");
+  id.empty() ? json.null() : json.string(id);
+  const std::string hint = problem.hint.empty() ? "" : " (" + problem.hint + ")";
+  json.member("reason", problem.message + hint);
+  json.end_object();
+}
+
+void write_json(const Findings& findings, const CheckOptions& options) {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
   json.member("loaded", count_rules(findings.rules.get()).loaded());
   json.key("rejected");
   json.begin_array();
+  const auto is_warning = [](const Diagnostic& d) { return d.severity == Severity::Warning; };
   for (const Diagnostic& problem : findings.problems) {
-    if (problem.severity == Severity::Warning && !strict) continue;
-    json.begin_object();
-    json.member("file", problem.where.file);
-    json.member("line", problem.where.line);
-    json.member("column", problem.where.column);
-    const std::string id = rule_id_at(findings.rules.get(), problem.where);
-    json.key("rule_id");
-    id.empty() ? json.null() : json.string(id);
-    const std::string hint = problem.hint.empty() ? "" : " (" + problem.hint + ")";
-    json.member("reason", problem.message + hint);
-    json.end_object();
+    if (is_warning(problem) && !options.strict) continue;
+    write_problem(json, findings.rules.get(), problem);
   }
   json.end_array();
+  if (options.lint) {
+    json.key("warnings");
+    json.begin_array();
+    for (const Diagnostic& problem : findings.problems) {
+      if (is_warning(problem)) write_problem(json, findings.rules.get(), problem);
+    }
+    json.end_array();
+  }
   json.end_object();
   fmt::print("{}\n", out);
 }
@@ -114,7 +131,7 @@ void write_json(const Findings& findings, bool strict) {
 int check(const CheckOptions& options) {
   const Findings findings = find_problems(options);
   print_diagnostics(findings.problems);
-  if (options.json) write_json(findings, options.strict);
+  if (options.json) write_json(findings, options);
   const auto errors = std::count_if(findings.problems.begin(), findings.problems.end(),
                                     [](const auto& d) { return d.severity == Severity::Error; });
   const size_t warnings = findings.problems.size() - static_cast<size_t>(errors);
@@ -137,6 +154,7 @@ std::function<int()> declare_check(OptionSet set) {
   set.texts("--rules", options->rules, "rule file or folder, instead of those that ship");
   set.texts("--schemas", options->schemas, "schema file or folder, beside those that ship");
   set.flag("--strict", options->strict, "warnings are errors");
+  set.flag("--lint", options->lint, "also warn of what is allowed but nearly always a mistake");
   set.flag("--json", options->json, "tell what was loaded and rejected as JSON");
   return [options] { return check(*options); };
 }

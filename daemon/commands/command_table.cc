@@ -13,6 +13,7 @@ std::function<int()> declare_check(OptionSet set);
 std::function<int()> declare_replay(OptionSet set);
 std::function<int()> declare_match(OptionSet set);
 std::function<int()> declare_classify(OptionSet set);
+std::function<int()> declare_test(OptionSet set);
 std::function<int()> declare_explain(OptionSet set);
 std::function<int()> declare_version(OptionSet set);
 
@@ -23,7 +24,8 @@ const std::vector<Command>& commands() {
       {"replay", "run the same pipeline over log files and report what it finds", declare_replay},
       {"match", "print which rules match which lines", declare_match},
       {"classify", "print why each refused request was refused", declare_classify},
-      {"explain", "say what an error means and how to fix it", declare_explain},
+      {"test", "run the tests that stand inside rules", declare_test},
+      {"explain", "say what an error means, or why a rule does or does not match", declare_explain},
       {"version", "print version, commit and instruction set", declare_version},
   };
   return table;

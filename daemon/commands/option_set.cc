@@ -44,10 +44,15 @@ void OptionSet::logs(std::vector<std::string>& values) {
   app_.add_option("LOG", values, "log files, plain, gzip or zstd; - is standard input")->required();
 }
 
-void OptionSet::word_or_flag(const Word& word, const Flag& flag) {
+void OptionSet::paths(std::vector<std::string>& values, const char* about) {
+  app_.add_option("PATH", values, about)->required();
+}
+
+void OptionSet::word_or_flag(const Word& word, const Flag& flag, const Word& option) {
   CLI::Option_group* either = app_.add_option_group("One of these");
   either->add_option(word.name, word.value, word.about);
   either->add_flag(flag.name, flag.value, flag.about);
+  either->add_option(option.name, option.value, option.about);
   either->require_option(1);
 }
 

@@ -49,7 +49,10 @@ class OptionSet {
     bool& value;
     const char* about;
   };
-  void word_or_flag(const Word& word, const Flag& flag);
+  // The same for a third way, an option with a value.
+  void word_or_flag(const Word& word, const Flag& flag, const Word& option);
+  // Files or folders without a name, at least one.
+  void paths(std::vector<std::string>& values, const char* about);
 
  private:
   // A number of threads, 1 to 64.

@@ -196,6 +196,10 @@ std::string rules_json(const Snapshot& s) {
     json.member("matches", rule.matches);
     json.member("group_missing", rule.group_missing);
     json.member("alerts", rule.alerts);
+    json.member("mode", rule.shadow ? "shadow" : "alert");
+    json.member("evaluations", rule.evaluations);
+    json.member("seconds", rule.seconds());
+    json.member("state_bytes", rule.state_bytes);
     json.end_object();
   }
   json.end_array();

@@ -104,6 +104,25 @@ TEST(Metrics, ManyRulesShareOneSeries) {
   EXPECT_THAT(text, Not(HasSubstr("rule-" + std::to_string(kRuleSeriesMax) + "\"")));
 }
 
+TEST(Metrics, OfManyRulesTheDearAndTheActiveHaveTheirOwnSeries) {
+  Snapshot s;
+  for (size_t i = 0; i < 3'000; ++i) {
+    s.engine.rules.push_back({.id = "rule-" + std::to_string(i), .evaluations = 10});
+  }
+  s.engine.rules[1'000] = {
+      .id = "dear", .evaluations = 200, .samples = 4, .sampled_ns = 6'000'000, .state_bytes = 9};
+  s.engine.rules[2'000] = {.id = "active", .shadow = true, .matches = 1, .alerts = 1};
+  const std::string text = metrics_text(s);
+  EXPECT_THAT(text, HasSubstr("picket_rule_evaluations_total{rule=\"dear\"} 200\n"));
+  EXPECT_THAT(text, HasSubstr("picket_rule_seconds_total{rule=\"dear\"} 0.3"));
+  EXPECT_THAT(text, HasSubstr("picket_rule_state_bytes{rule=\"dear\"} 9\n"));
+  EXPECT_THAT(text, HasSubstr("picket_rule_matches_total{rule=\"active\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("picket_rule_shadow{rule=\"active\"} 1\n"));
+  // "dear" and 49 of the others count as dearest, "active" is shown for its alert.
+  EXPECT_THAT(text, HasSubstr("picket_rule_evaluations_total{rule=\"other\"} 29490\n"));
+  EXPECT_THAT(text, Not(HasSubstr("picket_rule_shadow{rule=\"dear\"}")));
+}
+
 TEST(Metrics, CollectorReadsTheLatestState) {
   PublishedState state;
   const MetricsCollector collector(state);

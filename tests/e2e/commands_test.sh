@@ -76,7 +76,7 @@ expect 2 match --no-such-option good.ndjson
 expect 2 explain --no-such-option
 expect 2 explain
 expect 2 version --no-such-option
-for verb in classify match check explain version; do
+for verb in classify match check test explain version; do
   expect 0 "$verb" --help
   grep -q -- "--help" out || fail "$verb --help says nothing"
 done
@@ -330,6 +330,122 @@ expect 1 explain err:unkey:authorization:forbiden
 says "did you mean 'err:unkey:authorization:forbidden'?"
 expect 1 explain nothing-of-the-kind
 ok "explain knows all $listed codes"
+
+# Tests inside rules.
+cat >tested.yml <<'RULES'
+title: A deletion
+name: deletion
+logsource: {product: unkey}
+detection:
+  s: {url.path|contains: delete}
+  condition: s
+---
+title: Deletions
+name: deletions
+correlation:
+  type: event_count
+  rules: [deletion]
+  group-by: [unkey.workspace_id]
+  timespan: 1m
+  condition: {gte: 3}
+picket:
+  mode: shadow
+  exceptions:
+    - {match: {unkey.workspace_id: ws_ci}, expires: 2026-03-01, owner: ops, reason: nightly}
+  tests:
+    - name: three in a minute
+      schema: unkey.api_requests
+      base: {path: /v2/apis.deleteApi, workspace_id: ws_1}
+      events: [{repeat: 3, every: 10s}]
+      expect: {alerts: 1, matches: 3, labels: {unkey.workspace_id: ws_1}}
+    - name: too slow
+      schema: unkey.api_requests
+      base: {path: /v2/apis.deleteApi, workspace_id: ws_1}
+      events: [{repeat: 3, every: 31s}]
+      expect: {alerts: 0}
+    - name: excepted
+      schema: unkey.api_requests
+      start: 2026-02-28T23:00:00Z
+      base: {path: /v2/apis.deleteApi, workspace_id: ws_ci}
+      events: [{repeat: 3}]
+      expect: {alerts: 0, matches: 0}
+    - name: no longer excepted
+      schema: unkey.api_requests
+      start: 2026-03-01T00:00:00Z
+      base: {path: /v2/apis.deleteApi, workspace_id: ws_ci}
+      events: [{repeat: 3}]
+      expect: {alerts: 1}
+RULES
+expect 0 test --junit junit.xml tested.yml
+[ "$(grep -c '"passed":true,"problems":\[\]}$' out)" -eq 4 ] || fail "not a line per test"
+says "tested.yml: 4 tests, all passed"
+grep -q '<testsuites name="picket" tests="4" failures="0">' junit.xml || fail "no JUnit file"
+expect 0 test --filter slow tested.yml
+[ "$(wc -l <out)" -eq 1 ] || fail "--filter let others through"
+sed 's/alerts: 0}/alerts: 2}/' tested.yml >failing.yml
+expect 1 test --junit junit.xml failing.yml
+says "FAILED Deletions: too slow"
+says "failing.yml:30: 0 alerts opened, expected 2"
+grep -q '<failure message="0 alerts opened, expected 2">' junit.xml || fail "no failure in JUnit"
+expect 1 test rules.yml
+says "no tests were found"
+expect 78 test typo.yml
+expect 2 test
+expect 0 test "$source_dir/rules/packs"
+ok "test"
+
+# Shadow rules and exceptions, from a log to the summary.
+deletions() {
+  for i in 1 2 3; do
+    row "$i" /v2/apis.deleteApi 200 '{}' | sed "s/ws_1/$1/; s/\"time\":[0-9]*/\"time\":$2/"
+  done
+}
+deletions ws_1 1772323200000 >shadow.ndjson
+expect 0 replay --rules tested.yml shadow.ndjson
+[ ! -s out ] || fail "a shadow rule delivered an alert"
+says "shadow: Deletions would have alerted 1 time"
+sed '/mode: shadow/d' tested.yml >loud.yml
+expect 0 replay --rules loud.yml shadow.ndjson
+grep -q '"title":"Deletions"' out || fail "no alert without shadow mode"
+deletions ws_ci 1772323199000 >excepted.ndjson
+expect 0 replay --rules loud.yml excepted.ndjson
+[ ! -s out ] || fail "an alert in spite of the exception"
+deletions ws_ci 1772323200000 >expired.ndjson
+expect 0 replay --rules loud.yml expired.ndjson
+grep -q '"title":"Deletions"' out || fail "an exception held after it had expired"
+ok "shadow mode, and exceptions until they expire"
+
+# Why a rule matches.
+expect 2 explain --rule deletion
+expect 2 explain --rule deletion --list
+expect 1 explain --rule deletoin --event good.ndjson --rules tested.yml
+says "did you mean 'deletion'?"
+expect 0 explain --rule deletion --event good.ndjson --rules tested.yml
+grep -q -F "  > true  s: url.path|contains: delete   <- '/v2/apis.deleteApi'" out || fail "no match"
+grep -q -F "  > false s: url.path|contains: delete   <- '/v2/apis.getApi'" out || fail "no miss"
+code=0
+"$binary" explain --rule Deletions --event - --rules tested.yml <shadow.ndjson >out 2>err || code=$?
+[ "$code" -eq 0 ] || fail "explaining standard input exited with $code"
+grep -q -F "  unkey.workspace_id=ws_1: 3 events counted" out || fail "no group"
+grep -q -F "    an alert is open" out || fail "no alert"
+ok "explain --rule"
+
+# Likely mistakes.
+cat >lint.yml <<'RULES'
+title: Never
+logsource: {product: unkey}
+detection:
+  a: {url.path: /v1}
+  b: {url.path: /v2}
+  condition: a and b
+RULES
+expect 0 check --rules lint.yml
+says " 0 errors, 0 warnings"
+expect 0 check --lint --json --rules lint.yml
+says "lint.yml:6:3: warning: the condition can never hold, unless 'url.path' is a list"
+grep -q -F '"rejected":[],"warnings":[{"file":"lint.yml","line":6,' out || fail "no warnings in JSON"
+expect 78 check --lint --strict --rules lint.yml
+ok "check --lint"
 
 passed=true
 echo "passed"

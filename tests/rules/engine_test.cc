@@ -184,7 +184,35 @@ TEST(Engine, ShadowRulesAreCountedAndNeverDelivered) {
   EXPECT_TRUE(run.events.empty());
   EXPECT_TRUE(run.engine.active_alerts().empty());
   EXPECT_EQ(run.engine.stats().rules[2].alerts, 1U);
-  EXPECT_EQ(run.engine.stats().alerts_opened[static_cast<size_t>(Level::Medium)], 1U);
+  EXPECT_TRUE(run.engine.stats().rules[2].shadow);
+  // Not among the incidents: those may page somebody by way of the metrics.
+  EXPECT_EQ(run.engine.stats().alerts_opened[static_cast<size_t>(Level::Medium)], 0U);
+  EXPECT_EQ(run.engine.stats().alerts_closed[static_cast<size_t>(Level::Medium)], 0U);
+}
+
+TEST(Engine, AddsUpWhatRulesCost) {
+  EngineRun run(make_rules(three_in_a_minute()));
+  HitBatch batch;
+  batch.costs = {{.rule = 0, .evaluations = 100, .samples = 2, .sampled_ns = 3'000}};
+  run.engine.process(batch, timestamp_ms(0), run.events);
+  batch.costs.push_back({.rule = 1, .evaluations = 7});
+  run.engine.process(batch, timestamp_ms(0), run.events);
+  const std::vector<RuleStats>& rules = run.engine.stats().rules;
+  EXPECT_EQ(rules[0].evaluations, 200U);
+  EXPECT_EQ(rules[0].samples, 4U);
+  EXPECT_EQ(rules[0].sampled_ns, 6'000U);
+  EXPECT_DOUBLE_EQ(rules[0].seconds(), 200 * 1.5e-6);
+  EXPECT_EQ(rules[1].evaluations, 7U);
+  EXPECT_EQ(rules[1].seconds(), 0) << "nothing was timed";
+}
+
+TEST(Engine, SaysWhichRulesHoldTheMemory) {
+  EngineRun run(make_rules(three_in_a_minute()));
+  EXPECT_EQ(run.engine.stats().rules[2].state_bytes, 0U);
+  run.lines(test_line(0, "a", "one") + test_line(1, "a", "two"));
+  const EngineStats& stats = run.engine.stats();
+  EXPECT_GT(stats.rules[2].state_bytes, 0U);
+  EXPECT_EQ(stats.rules[2].state_bytes, stats.groups.bytes) << "no other rule keeps anything";
 }
 
 TEST(Engine, EventsWithoutTheGroupFieldAreCountedApart) {

@@ -1,0 +1,240 @@
+// Dead and useless parts of conditions.
+//
+// Everything is decided by what leaves say literally: two different exact values for one field, a
+// range that is empty, a part and its own negation. Nothing is inferred from patterns, so what is
+// found here is certain, but for fields that hold lists, of which any element may match; for those
+// the message says so.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "rules/explain_match.h"
+#include "rules/lint.h"
+
+namespace picket {
+namespace {
+
+using Kind = MatchTree::Kind;
+
+constexpr size_t kAlternativesMax = 500;  // pairs are compared
+
+// The parts that must all hold for `tree` to hold.
+void conjuncts(const MatchTree& tree, std::vector<const MatchTree*>& out) {
+  if (tree.kind != Kind::And) {
+    out.push_back(&tree);
+    return;
+  }
+  for (const MatchTree& child : tree.children) conjuncts(child, out);
+}
+
+std::string name_of(const MatchTree& tree) {
+  if (!tree.label.empty()) return "'" + tree.label + "'";
+  if (tree.kind == Kind::Leaf) return "'" + written_form(tree.leaf) + "'";
+  return "a part";
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return text;
+}
+
+// What the conjuncts say of one field.
+struct FieldFacts {
+  const Predicate* exact = nullptr;  // the first exact value
+  const Predicate* null = nullptr;
+  const Predicate* some = nullptr;  // a test that only a value passes
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_open = false;
+  bool high_open = false;
+
+  bool empty_range() const { return low > high || (low == high && (low_open || high_open)); }
+};
+
+bool is_exact(const Predicate& p) {
+  const bool literal = p.pattern.size() == 1 && p.pattern[0].kind == PatternPart::Kind::Text;
+  return (p.op == MatchOp::Pattern && literal) || p.op == MatchOp::Number || p.op == MatchOp::Bool;
+}
+
+std::string exact_text(const Predicate& p) {
+  if (p.op == MatchOp::Number) return fmt::format("{}", p.number);
+  if (p.op == MatchOp::Bool) return p.flag ? "true" : "false";
+  return lower(p.pattern[0].text);
+}
+
+class ConditionLint {
+ public:
+  std::vector<ConditionFinding> take(const MatchTree& tree) {
+    visit(tree, "");
+    return std::move(findings_);
+  }
+
+ private:
+  void visit(const MatchTree& tree, const std::string& inherited) {
+    const std::string selection = tree.label.empty() ? inherited : tree.label;
+    if (tree.kind == Kind::And) conjunction(tree, selection);
+    if (tree.kind == Kind::Or) alternatives(tree, selection);
+    for (const MatchTree& child : tree.children) {
+      // Of a conjunction everything below was looked at together.
+      const bool done = tree.kind == Kind::And && child.kind == Kind::And;
+      if (done) {
+        visit_children(child, selection);
+      } else {
+        visit(child, selection);
+      }
+    }
+  }
+
+  void visit_children(const MatchTree& tree, const std::string& inherited) {
+    const std::string selection = tree.label.empty() ? inherited : tree.label;
+    for (const MatchTree& child : tree.children) {
+      if (child.kind == Kind::And) {
+        visit_children(child, selection);
+      } else {
+        visit(child, selection);
+      }
+    }
+  }
+
+  void report(const std::string& selection, std::string message) {
+    findings_.push_back({selection, std::move(message)});
+  }
+
+  void conjunction(const MatchTree& tree, const std::string& selection) {
+    std::vector<const MatchTree*> parts;
+    conjuncts(tree, parts);
+    std::map<std::string, FieldFacts> facts;
+    for (const MatchTree* part : parts) {
+      if (part->kind != Kind::Leaf || part->leaf.field.empty()) continue;
+      if (part->leaf.date_part != DatePart::None) continue;
+      if (!add_fact(facts[part->leaf.field], part->leaf, selection)) return;
+    }
+    negations(tree, parts, selection);
+  }
+
+  // False when a contradiction was reported.
+  bool add_fact(FieldFacts& facts, const Predicate& p, const std::string& selection) {
+    if (p.op == MatchOp::Null || (p.op == MatchOp::Exists && !p.flag)) {
+      facts.null = &p;
+    } else if (p.op != MatchOp::Pattern || is_exact(p)) {
+      // A pattern such as '*' may also be met by what counts as no value elsewhere.
+      facts.some = &p;
+    }
+    if (facts.null && facts.some) {
+      report(selection, fmt::format("the condition can never hold: it wants '{}' and '{}'",
+                                    written_form(*facts.null), written_form(*facts.some)));
+      return false;
+    }
+    if (is_exact(p)) {
+      if (facts.exact && exact_text(*facts.exact) != exact_text(p)) {
+        report(selection,
+               fmt::format("the condition can never hold, unless '{}' is a list: it wants '{}' "
+                           "and '{}'",
+                           p.field, written_form(*facts.exact), written_form(p)));
+        return false;
+      }
+      facts.exact = &p;
+    }
+    narrow(facts, p);
+    if (!facts.empty_range()) return true;
+    report(selection, fmt::format("the condition can never hold, unless '{}' is a list: no number "
+                                  "is in its range",
+                                  p.field));
+    return false;
+  }
+
+  static void narrow(FieldFacts& facts, const Predicate& p) {
+    const auto from = [&](bool open) {
+      if (p.number < facts.low) return;
+      facts.low_open = open || (facts.low_open && p.number == facts.low);
+      facts.low = p.number;
+    };
+    const auto to = [&](bool open) {
+      if (p.number > facts.high) return;
+      facts.high_open = open || (facts.high_open && p.number == facts.high);
+      facts.high = p.number;
+    };
+    switch (p.op) {
+      case MatchOp::Greater:
+        return from(true);
+      case MatchOp::GreaterEqual:
+        return from(false);
+      case MatchOp::Less:
+        return to(true);
+      case MatchOp::LessEqual:
+        return to(false);
+      case MatchOp::Number:
+        from(false);
+        return to(false);
+      default:
+        return;
+    }
+  }
+
+  // A part, and a "not" of the very same. A selection is compared whole as well as by its parts.
+  void negations(const MatchTree& tree, const std::vector<const MatchTree*>& parts,
+                 const std::string& selection) {
+    std::set<std::string> wanted;
+    for (const MatchTree* part : parts) {
+      if (part->kind != Kind::Not) wanted.insert(dump(*part));
+    }
+    for (const MatchTree& child : tree.children) {
+      if (child.kind == Kind::And) wanted.insert(dump(child));
+    }
+    for (const MatchTree* part : parts) {
+      if (part->kind != Kind::Not) continue;
+      const MatchTree& inner = part->children.front();
+      std::vector<const MatchTree*> refused = {&inner};
+      if (inner.kind == Kind::Or) {
+        for (const MatchTree& child : inner.children) refused.push_back(&child);
+      }
+      for (const MatchTree* one : refused) {
+        if (!wanted.contains(dump(*one))) continue;
+        report(selection, fmt::format("the condition can never hold: it wants {} and its negation",
+                                      name_of(*one)));
+        return;
+      }
+    }
+  }
+
+  void alternatives(const MatchTree& tree, const std::string& selection) {
+    if (tree.children.size() > kAlternativesMax) return;
+    std::vector<std::set<std::string>> demands;
+    for (const MatchTree& child : tree.children) {
+      std::vector<const MatchTree*> parts;
+      conjuncts(child, parts);
+      std::set<std::string>& mine = demands.emplace_back();
+      for (const MatchTree* part : parts) mine.insert(dump(*part));
+    }
+    for (size_t i = 0; i < demands.size(); ++i) {
+      for (size_t j = 0; j < demands.size(); ++j) {
+        if (i == j || demands[j].empty()) continue;
+        const bool same = demands[i] == demands[j];
+        if (same && i < j) continue;  // the later one is the superfluous one
+        if (!std::ranges::includes(demands[i], demands[j])) continue;
+        const MatchTree& useless = tree.children[i];
+        const MatchTree& other = tree.children[j];
+        const std::string where = useless.label.empty() ? selection : useless.label;
+        report(where, same ? fmt::format("{} says the same as {}", name_of(useless), name_of(other))
+                           : fmt::format("{} is never needed: whatever it matches, {} matches, too",
+                                         name_of(useless), name_of(other)));
+        break;
+      }
+    }
+  }
+
+  std::vector<ConditionFinding> findings_;
+};
+
+}  // namespace
+
+std::vector<ConditionFinding> lint_condition(const MatchTree& tree) {
+  return ConditionLint().take(tree);
+}
+
+}  // namespace picket

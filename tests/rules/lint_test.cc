@@ -1,0 +1,145 @@
+#include "rules/lint.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/engine_run.h"
+
+namespace picket {
+namespace {
+
+// "LINE: MESSAGE (HINT)" of every warning.
+std::vector<std::string> warnings(const std::string& rules, std::optional<Timestamp> today = {}) {
+  std::vector<std::string> out;
+  const auto made = make_rules(rules);
+  if (!made) return out;
+  for (const Diagnostic& found : lint(*made, today)) {
+    EXPECT_EQ(found.severity, Severity::Warning);
+    std::string text = std::to_string(found.where.line) + ": " + found.message;
+    if (!found.hint.empty()) text += " (" + found.hint + ")";
+    out.push_back(text);
+  }
+  return out;
+}
+
+std::string rule(const std::string& detection) {
+  return "title: X\nname: x\nlogsource: {product: test}\ndetection:\n" + detection;
+}
+
+struct Case {
+  const char* detection;
+  const char* expected;  // empty: nothing
+};
+
+TEST(Lint, ConditionsThatCannotHold) {
+  const Case cases[] = {
+      {"  s: {e: a}\n  t: {e: b}\n  condition: s and t\n",
+       "7: the condition can never hold, unless 'e' is a list: it wants 'e: a' and 'e: b'"},
+      {"  s: {e|all: [a, b]}\n  condition: s\n",
+       "5: the condition can never hold, unless 'e' is a list: it wants 'e: a' and 'e: b'"},
+      {"  s: {e: a}\n  t: {e: A}\n  condition: all of them\n", ""},
+      {"  s: {e: a}\n  t: {e|contains: b}\n  condition: s and t\n", ""},
+      {"  s: {n|lt: 5}\n  t: {n|gt: 7}\n  condition: s and t\n",
+       "7: the condition can never hold, unless 'n' is a list: no number is in its range"},
+      {"  s: {n|lt: 5}\n  t: {n|gte: 5}\n  condition: s and t\n",
+       "7: the condition can never hold, unless 'n' is a list: no number is in its range"},
+      {"  s: {n|lte: 5}\n  t: {n|gte: 5}\n  condition: s and t\n", ""},
+      {"  s: {n: 3}\n  t: {n|gte: 5}\n  condition: s and t\n",
+       "7: the condition can never hold, unless 'n' is a list: no number is in its range"},
+      {"  s: {e: null}\n  t: {e: a}\n  condition: s and t\n",
+       "7: the condition can never hold: it wants 'e: null' and 'e: a'"},
+      {"  s: {e|exists: false}\n  t: {e|re: a}\n  condition: s and t\n",
+       "7: the condition can never hold: it wants 'e|exists: false' and 'e|re: a'"},
+      {"  s: {e: a}\n  condition: s and not s\n",
+       "6: the condition can never hold: it wants 's' and its negation"},
+      {"  s: {e: a, n: 1}\n  condition: s and not s\n",
+       "6: the condition can never hold: it wants 's' and its negation"},
+      {"  s: {e: a}\n  t: {n: 1}\n  condition: s and not 1 of them\n",
+       "7: the condition can never hold: it wants 's' and its negation"},
+      {"  s: {e: a, n: 1}\n  t: {e: a}\n  condition: t and not s\n", ""},
+      {"  s: {e: a}\n  t: {e: b}\n  condition: s or t\n", ""},
+  };
+  for (const Case& c : cases) {
+    const std::vector<std::string> expected =
+        *c.expected ? std::vector<std::string>{c.expected} : std::vector<std::string>{};
+    EXPECT_EQ(warnings(rule(c.detection)), expected) << c.detection;
+  }
+}
+
+TEST(Lint, AlternativesThatDecideNothing) {
+  const Case cases[] = {
+      {"  s1: {e: a}\n  s2: {e: a, n: 1}\n  condition: 1 of s*\n",
+       "6: 's2' is never needed: whatever it matches, 's1' matches, too"},
+      {"  s1: {e: a}\n  s2: {e: a}\n  condition: 1 of s*\n", "6: 's2' says the same as 's1'"},
+      {"  s: {e: [a, b, a]}\n  condition: s\n", "5: 'e: a' says the same as 'e: a'"},
+      {"  s1: {e: a, n: 1}\n  s2: {e: a, n: 2}\n  condition: 1 of s*\n", ""},
+  };
+  for (const Case& c : cases) {
+    const std::vector<std::string> expected =
+        *c.expected ? std::vector<std::string>{c.expected} : std::vector<std::string>{};
+    EXPECT_EQ(warnings(rule(c.detection)), expected) << c.detection;
+  }
+}
+
+TEST(Lint, NamesThatOnlyLookLikeTheSchemas) {
+  EXPECT_EQ(warnings(rule("  s: {request.idd: a}\n  condition: s\n")),
+            (std::vector<std::string>{
+                "4: no schema of this logsource has a field 'request.idd' (did you mean "
+                "'request.id'?)"}));
+  EXPECT_EQ(warnings(rule("  s: {request.colour: a}\n  condition: s\n")),
+            (std::vector<std::string>{"4: no schema of this logsource has a field "
+                                      "'request.colour'"}));
+  // A path of the log that the schema does not mention.
+  EXPECT_TRUE(warnings(rule("  s: {colour: a, request.id: b}\n  condition: s\n")).empty());
+  EXPECT_TRUE(warnings("title: X\ndetection: {s: {request.idd: a}, condition: s}\n").empty())
+      << "a rule for any source may mean any of them";
+}
+
+std::string correlation(const std::string& detection, const std::string& rest) {
+  return "title: X\nname: x\nlogsource: {product: test}\ndetection: {s: {" + detection +
+         "}, condition: s}\n---\ntitle: Y\ncorrelation:\n  rules: [x]\n  timespan: 1m\n" + rest;
+}
+
+TEST(Lint, ThresholdsThatCannotBeReached) {
+  const char kThree[] = "  type: value_count\n  condition: {field: n, gte: 3}\n";
+  EXPECT_EQ(warnings(correlation("n: [1, 2]", kThree)),
+            (std::vector<std::string>{"11: the condition can never hold: the rules that it counts "
+                                      "allow only 2 values of 'n', and it wants 3"}));
+  EXPECT_TRUE(warnings(correlation("n: [1, 2, 3]", kThree)).empty());
+  EXPECT_TRUE(warnings(correlation("n: [a, b]", kThree)).empty()) << "A and a are two values";
+  EXPECT_TRUE(warnings(correlation("n|contains: '1'", kThree)).empty());
+  const char kFive[] = "  type: event_count\n  condition: {gte: 5}\npicket:\n  resolve_after: 0s\n";
+  EXPECT_EQ(warnings(correlation("n: 1", std::string(kFive) +
+                                             "  escalate: [{gte: 3, level: high}]\n  tests: []\n"))
+                .size(),
+            3U);
+}
+
+TEST(Lint, ExceptionsThatHaveExpired) {
+  const std::string text = rule(
+      "  s: {e: a}\n  condition: s\npicket:\n  exceptions:\n"
+      "    - {match: {who: w}, expires: 2026-03-01, owner: ops}\n"
+      "  tests:\n    - {events: '{}', expect: {alerts: 1}}\n"
+      "    - {events: '{}', expect: {alerts: 0}}\n");
+  EXPECT_TRUE(warnings(text).empty());
+  EXPECT_TRUE(warnings(text, parse_rfc3339("2026-02-28T23:59:59Z")).empty());
+  EXPECT_EQ(warnings(text, parse_rfc3339("2026-03-01T00:00:00Z")),
+            (std::vector<std::string>{"8: exception 1 expired on 2026-03-01: the rule counts what "
+                                      "it was made for (remove or renew it; its owner is ops)"}));
+}
+
+TEST(Lint, MissingTests) {
+  const std::string start = rule("  s: {e: a}\n  condition: s\npicket:\n  verdict: misuse\n");
+  EXPECT_EQ(warnings(start), (std::vector<std::string>{
+                                 "7: the rule has no tests (add one that it must find and a near "
+                                 "miss under 'picket: {tests: [...]}')"}));
+  EXPECT_EQ(warnings(start + "  tests:\n    - {events: '{}', expect: {alerts: 0}}\n"),
+            (std::vector<std::string>{"9: no test expects the rule to find anything"}));
+  EXPECT_EQ(warnings(start + "  tests:\n    - {events: '{}', expect: {matches: 1}}\n"),
+            (std::vector<std::string>{
+                "9: no test shows what the rule must not find (add a near miss with 'alerts: 0', "
+                "'matches: 0' or 'classify: none')"}));
+  EXPECT_TRUE(warnings(rule("  s: {e: a}\n  condition: s\n")).empty()) << "plain Sigma has none";
+}
+
+}  // namespace
+}  // namespace picket
