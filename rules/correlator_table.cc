@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "rules/correlator.h"
@@ -10,10 +12,17 @@ Result<std::unique_ptr<Correlator>> make_value_count(const CorrelationSpec& spec
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
-      {"event_count", make_event_count},
-      {"value_count", make_value_count},
+      {"event_count", nullptr, make_event_count},
+      {"value_count", nullptr, make_value_count},
   };
   return kinds;
+}
+
+Result<void> prepare_correlation(CorrelationSpec& spec) {
+  for (const CorrelatorKind& kind : correlator_kinds()) {
+    if (kind.type == spec.type && kind.prepare != nullptr) return kind.prepare(spec);
+  }
+  return {};
 }
 
 Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec) {
@@ -24,7 +33,8 @@ Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec)
   }
   std::optional<std::string> near = nearest(spec.type, known);
   return fail(spec.head.where, "correlation type '" + spec.type + "' is not known",
-              near ? "did you mean '" + *near + "'?" : "known types: event_count, value_count");
+              near ? "did you mean '" + *near + "'?"
+                   : "known types: " + fmt::format("{}", fmt::join(known, ", ")));
 }
 
 Result<Threshold> read_threshold(const CorrelationSpec& spec) {
