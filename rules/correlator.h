@@ -39,9 +39,9 @@ struct Judgement {
 // hit with several roles.
 struct GroupHit {
   Timestamp time{};
-  uint64_t roles = 1;       // bit i: it matched the i-th rule of CorrelationSpec::rules
-  uint64_t value_hash = 0;  // of the counted field or tuple
-  bool has_value = false;   // all counted fields are there
+  uint64_t roles = 1;                 // bit i: it matched the i-th rule of CorrelationSpec::rules
+  uint64_t value_hash = 0;            // of the counted field or tuple
+  bool has_value = false;             // all counted fields are there
   std::optional<double> number = {};  // of the first counted field, when it is one
 };
 
@@ -81,9 +81,10 @@ class Correlator {
   virtual std::string describe(const GroupState& /*state*/, Timestamp /*now*/) const { return {}; }
 };
 
-// Called once per rule before anything else is done with it: a type whose options name rules, fields
-// or lengths of time puts them where those of Sigma's types stand (spec.rules, in the order that
-// GroupHit::roles counts in; spec.condition.fields; spec.timespan). make() reads spec.options again.
+// Called once per rule before anything else is done with it: a type whose options name rules,
+// fields or lengths of time puts them where those of Sigma's types stand (spec.rules, in the order
+// that GroupHit::roles counts in; spec.condition.fields; spec.timespan). make() reads spec.options
+// again.
 using PrepareCorrelation = Result<void> (*)(CorrelationSpec& spec);
 using MakeCorrelator = Result<std::unique_ptr<Correlator>> (*)(const CorrelationSpec& spec);
 
