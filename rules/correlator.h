@@ -6,7 +6,6 @@
 // Thread rule: const after make(); states belong to the engine's thread.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -102,23 +101,5 @@ Result<void> prepare_correlation(CorrelationSpec& spec);
 // The correlator for `spec`. Errors: a type that does not exist (with the nearest one as hint), and
 // whatever the type finds wrong.
 Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec);
-
-// A threshold of the form "at least N" out of a rule's bounds, the number of newest entries that
-// have to be kept for it and for the rule's escalations.
-struct Threshold {
-  static constexpr uint64_t kMax = 10'000;
-  uint64_t at_least = 1;
-  std::optional<uint64_t> at_most = {};
-  uint64_t keep = 1;
-
-  bool holds(uint64_t count) const { return count >= at_least && (!at_most || count <= *at_most); }
-  double progress(uint64_t count) const {
-    return std::min(1.0, static_cast<double>(count) / static_cast<double>(at_least));
-  }
-};
-
-// Errors: no lower bound, a bound below 1 or above kMax, a bound type that needs the end of the
-// window to be known.
-Result<Threshold> read_threshold(const CorrelationSpec& spec);
 
 }  // namespace picket

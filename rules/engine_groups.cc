@@ -123,12 +123,14 @@ bool Engine::fill_values(const Feed& feed, FeedHit& to) const {
   std::vector<std::string> carried;
   if (hand_.match != nullptr) carried = split_group_values(hand_.match->values);
   XXH64_hash_t hash = 0;
+  bool first = true;
   for (uint16_t place : feed.value) {
     bool there = hand_.match != nullptr ? place < carried.size()
                                         : place != kNoCapture && hand_.view.has(place);
     if (!there) return false;
     std::string_view value = hand_.match != nullptr ? carried[place] : hand_.view.value(place);
-    if (&place == feed.value.data()) to.hit.number = to_number(value);
+    if (first) to.hit.number = to_number(value);
+    first = false;
     hash = XXH3_64bits_withSeed(value.data(), value.size(), hash + 1);
   }
   to.hit.value_hash = hash;
