@@ -4,7 +4,7 @@
 // A condition that zero satisfies is about something that did not happen: it is judged at the end
 // of a window instead of at an event (docs/rules.md, "Windows").
 //
-// Thread rule: plain value. Tested by bounds_test.cc.
+// Thread rule: plain value. Tested by sliding_window_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -54,13 +54,23 @@ struct FeedHit {
   GroupHit hit;
 };
 
+// What is being applied: an event, a match, or a moment.
+struct InHand {
+  HitView view;                  // of the event
+  const Match* match = nullptr;  // the match, when it is one
+  bool event = false;            // it is an event, and `view` is good
+  Timestamp time{};              // its own
+  Timestamp key{};               // its place in the order: `time`, unless it came late
+  std::string values;            // of the group, see group_values.h
+  std::vector<FeedHit> hits;     // what the event is to each group
+  std::deque<Match> opened;      // matches that wait for their turn
+};
+
 class Engine {
  public:
   // `rules` are frozen; `sources` name the SourceIds in order.
   Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> sources,
          EngineOptions options);
-  Engine(const Engine&) = delete;  // states refer to timers_
-  Engine& operator=(const Engine&) = delete;
 
   // Streams are numbered in the order of these calls. Without a lateness, that of the schema of the
   // stream's first event holds.
@@ -142,17 +152,7 @@ class Engine {
   GroupTable groups_;
   AlertTable alerts_;
   EngineStats stats_;
-  // What is being applied: an event, a match, or a moment.
-  struct {
-    HitView view;                  // of the event
-    const Match* match = nullptr;  // the match, when it is one
-    bool event = false;            // it is an event, and `view` is good
-    Timestamp time{};              // its own
-    Timestamp key{};               // its place in the order: `time`, unless it came late
-    std::string values;            // of the group, see group_values.h
-    std::vector<FeedHit> hits;     // what the event is to each group
-    std::deque<Match> opened;      // matches that wait for their turn
-  } hand_;
+  InHand hand_;
   struct {
     Timestamp mark = Timestamp::min();  // the watermark, which never goes back
     Timestamp wall = Timestamp::min();  // as the caller said last

@@ -1,6 +1,6 @@
 // Measures: what a sliding window's payloads amount to. See sliding_window.h for what they share.
 //
-// Thread rule: plain values. Tested by the tests of the correlators that use them.
+// Thread rule: plain values. Tested by sliding_window_test.cc.
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -5,7 +5,7 @@
 // from its beginning on are exactly those within it. Memory per group: 16 bytes an event, at most
 // kEventsMax; beyond that the oldest are forgotten, and counted.
 //
-// Thread rule: as for Correlator. Tested by temporal_test.cc and temporal_ordered_test.cc.
+// Thread rule: as for Correlator. Tested by temporal_test.cc.
 #pragma once
 
 #include <algorithm>

@@ -4,7 +4,7 @@
 //   and-term:  factor { "and" factor }
 //   factor:    "not" factor | "(" or-term ")" | a rule as `rules` names it
 //
-// Thread rule: const after parse(). Tested by role_expression_test.cc.
+// Thread rule: const after parse(). Tested by temporal_test.cc.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@
 // At the end of a window (Bounds satisfied by zero) events leave only by on_time(), which the
 // engine calls at the first event's time + timespan and 1 ms after an event has left.
 //
-// Thread rule: as for Correlator. Tested by the tests of its users, against lists.
+// Thread rule: as for Correlator. Tested by sliding_window_test.cc.
 #pragma once
 
 #include <fmt/format.h>

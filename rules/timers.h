@@ -9,6 +9,7 @@
 // Order: by moment, then inner correlations before those that count them, then by group. Nothing of
 // it depends on when or how often anybody looks.
 //
+// Tested by engine_chain_test.cc.
 // Thread rule: the engine's thread. REQUIRES: a Timers outlives the states entered in it.
 #pragma once
 
@@ -33,6 +34,10 @@ class Timers {
     GroupKey group;
     auto operator<=>(const Entry&) const = default;
   };
+
+  Timers() = default;
+  Timers(const Timers&) = delete;  // states refer to it
+  Timers& operator=(const Timers&) = delete;
 
   bool empty() const { return due_.empty(); }
   // REQUIRES: !empty().

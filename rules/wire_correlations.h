@@ -6,7 +6,7 @@
 // directly or not, are refused. What is wrong is added to documents.rejected, and that correlation
 // alerts on nothing; the others work all the same.
 //
-// Thread rule: pure functions, called while a RuleSet is made. Tested by wire_correlations_test.cc.
+// Thread rule: pure functions, called while a RuleSet is made. Tested by engine_chain_test.cc.
 #pragma once
 
 #include <utility>

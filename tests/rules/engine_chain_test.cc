@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/support/correlation_cases.h"
+#include "tests/support/engine_run.h"
 
 namespace picket {
 namespace {

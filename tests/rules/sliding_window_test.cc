@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/correlation_cases.h"
+#include "tests/support/engine_run.h"
 
 namespace picket {
 namespace {
