@@ -148,15 +148,15 @@ class Engine {
   // What restore() found, by source name and StreamId: add_stream() goes on from there.
   std::vector<std::pair<std::string, StreamState>> saved_streams_;
   ReorderBuffer pending_;
-  Timers timers_;  // before groups_, whose states are entered in it
+  struct {
+    Timestamp mark = Timestamp::min();  // the watermark, which never goes back
+    Timestamp wall = Timestamp::min();  // as the caller said last
+    Timers timers;
+  } time_;  // before groups_, whose states are entered in its timers
   GroupTable groups_;
   AlertTable alerts_;
   EngineStats stats_;
   InHand hand_;
-  struct {
-    Timestamp mark = Timestamp::min();  // the watermark, which never goes back
-    Timestamp wall = Timestamp::min();  // as the caller said last
-  } time_;
   std::map<uint64_t, uint32_t> by_fingerprint_;  // rule fingerprint -> correlation
   std::map<GroupKey, Timestamp> cooling_;        // no new alert before this
   std::vector<GroupKey> changed_alerts_;

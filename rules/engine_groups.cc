@@ -166,7 +166,7 @@ void Engine::set_wake(Group& group, const Judgement& judgement, Timestamp earlie
     return;
   }
   if (timed == nullptr) {
-    auto wrapped = std::make_unique<TimedState>(std::move(group.state), timers_, hand_.values);
+    auto wrapped = std::make_unique<TimedState>(std::move(group.state), time_.timers, hand_.values);
     timed = wrapped.get();
     group.state = std::move(wrapped);
   }
@@ -174,8 +174,8 @@ void Engine::set_wake(Group& group, const Judgement& judgement, Timestamp earlie
 }
 
 void Engine::run_timers(Timestamp end, std::vector<AlertEvent>& out) {
-  while (!timers_.empty() && timers_.first().wake < end) {
-    const Timers::Entry entry = timers_.first();
+  while (!time_.timers.empty() && time_.timers.first().wake < end) {
+    const Timers::Entry entry = time_.timers.first();
     resolve_due(entry.wake, out);
     fire(entry, out);
     feed_matches(out);

@@ -141,7 +141,7 @@ bool Engine::restore_group(const EngineChanges::Row& row) {
   if (waits && (!take_bytes(in, wake) || !take_text(in, values) || !in.empty())) return false;
   if (!made->decode(state)) return false;
   if (waits) {
-    auto timed = std::make_unique<TimedState>(std::move(made), timers_, std::move(values));
+    auto timed = std::make_unique<TimedState>(std::move(made), time_.timers, std::move(values));
     timed->set({timestamp_ms(wake), rule->second, *key});
     made = std::move(timed);
   }
