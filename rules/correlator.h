@@ -6,7 +6,6 @@
 // Thread rule: const after make(); states belong to the engine's thread.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -32,6 +31,7 @@ struct Judgement {
   // When time alone can change the answer: the first moment at which it might. The engine calls
   // on_time once everything up to and including that moment has been processed.
   std::optional<Timestamp> wake = {};
+  uint32_t forgotten = 0;  // events that the state had to forget before their time, to stay small
 };
 
 // One event as a correlator sees it. An event that matches several of the referenced rules is one
@@ -47,9 +47,13 @@ struct GroupHit {
 // At most this many rules can be referenced by one correlation.
 constexpr size_t kRolesMax = 64;
 
+class TimedState;
+
 class GroupState {
  public:
   virtual ~GroupState() = default;
+  // The engine's own wrapping of a state that waits for a moment; correlators never see it.
+  virtual TimedState* timed() { return nullptr; }
   virtual size_t bytes() const = 0;
   virtual void encode(std::string& out) const = 0;
   // False when the bytes are not such a state.
@@ -67,6 +71,8 @@ class Correlator {
   virtual Judgement on_time(GroupState& /*state*/, Timestamp /*now*/) const { return {}; }
   // True when hits without the counted fields must come as well (has_value false).
   virtual bool wants_valueless_hits() const { return false; }
+  // True when hits whose first counted field is no number are left out, and counted.
+  virtual bool wants_numbers() const { return false; }
   // How long a state matters after its last hit. The engine forgets quiet groups after that.
   virtual Duration memory(Duration timespan) const { return timespan; }
   // For people: what the state holds and what is missing until the condition holds, such as
@@ -74,35 +80,26 @@ class Correlator {
   virtual std::string describe(const GroupState& /*state*/, Timestamp /*now*/) const { return {}; }
 };
 
+// Called once per rule before anything else is done with it: a type whose options name rules,
+// fields or lengths of time puts them where those of Sigma's types stand (spec.rules, in the order
+// that GroupHit::roles counts in; spec.condition.fields; spec.timespan). make() reads spec.options
+// again.
+using PrepareCorrelation = Result<void> (*)(CorrelationSpec& spec);
 using MakeCorrelator = Result<std::unique_ptr<Correlator>> (*)(const CorrelationSpec& spec);
 
 struct CorrelatorKind {
   std::string_view type;
+  PrepareCorrelation prepare;  // may be null
   MakeCorrelator make;
 };
 
 const std::vector<CorrelatorKind>& correlator_kinds();
 
+// Lets the type of `spec` fill it in. A type that does not exist is left to make_correlator().
+Result<void> prepare_correlation(CorrelationSpec& spec);
+
 // The correlator for `spec`. Errors: a type that does not exist (with the nearest one as hint), and
 // whatever the type finds wrong.
 Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec);
-
-// A threshold of the form "at least N" out of a rule's bounds, the number of newest entries that
-// have to be kept for it and for the rule's escalations.
-struct Threshold {
-  static constexpr uint64_t kMax = 10'000;
-  uint64_t at_least = 1;
-  std::optional<uint64_t> at_most = {};
-  uint64_t keep = 1;
-
-  bool holds(uint64_t count) const { return count >= at_least && (!at_most || count <= *at_most); }
-  double progress(uint64_t count) const {
-    return std::min(1.0, static_cast<double>(count) / static_cast<double>(at_least));
-  }
-};
-
-// Errors: no lower bound, a bound below 1 or above kMax, a bound type that needs the end of the
-// window to be known.
-Result<Threshold> read_threshold(const CorrelationSpec& spec);
 
 }  // namespace picket

@@ -1,4 +1,4 @@
-#include <cmath>
+#include <fmt/format.h>
 
 #include "rules/correlator.h"
 #include "rules/rule_spec.h"
@@ -7,13 +7,32 @@ namespace picket {
 
 Result<std::unique_ptr<Correlator>> make_event_count(const CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_value_count(const CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_value_sum(const CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_value_avg(const CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_value_median(const CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_value_percentile(const CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_temporal(const CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_temporal_ordered(const CorrelationSpec& spec);
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
-      {"event_count", make_event_count},
-      {"value_count", make_value_count},
+      {"event_count", nullptr, make_event_count},
+      {"value_count", nullptr, make_value_count},
+      {"value_sum", nullptr, make_value_sum},
+      {"value_avg", nullptr, make_value_avg},
+      {"value_median", nullptr, make_value_median},
+      {"value_percentile", nullptr, make_value_percentile},
+      {"temporal", nullptr, make_temporal},
+      {"temporal_ordered", nullptr, make_temporal_ordered},
   };
   return kinds;
+}
+
+Result<void> prepare_correlation(CorrelationSpec& spec) {
+  for (const CorrelatorKind& kind : correlator_kinds()) {
+    if (kind.type == spec.type && kind.prepare != nullptr) return kind.prepare(spec);
+  }
+  return {};
 }
 
 Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec) {
@@ -24,47 +43,8 @@ Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec)
   }
   std::optional<std::string> near = nearest(spec.type, known);
   return fail(spec.head.where, "correlation type '" + spec.type + "' is not known",
-              near ? "did you mean '" + *near + "'?" : "known types: event_count, value_count");
-}
-
-Result<Threshold> read_threshold(const CorrelationSpec& spec) {
-  Threshold threshold;
-  bool lower = false;
-  for (const auto& [comparison, bound] : spec.condition.bounds) {
-    if (std::abs(bound) > static_cast<double>(Threshold::kMax)) {
-      return fail(spec.head.where, "the threshold is above " + std::to_string(Threshold::kMax),
-                  "count in a shorter timespan");
-    }
-    switch (comparison) {
-      case Comparison::Greater:
-      case Comparison::GreaterEqual: {
-        double least = comparison == Comparison::Greater ? std::floor(bound) + 1 : std::ceil(bound);
-        threshold.at_least = static_cast<uint64_t>(std::max(least, 0.0));
-        lower = threshold.at_least >= 1;
-        break;
-      }
-      case Comparison::Less:
-      case Comparison::LessEqual: {
-        double most = comparison == Comparison::Less ? std::ceil(bound) - 1 : std::floor(bound);
-        threshold.at_most = static_cast<uint64_t>(std::max(most, 0.0));
-        break;
-      }
-      default:
-        lower = false;
-    }
-  }
-  if (!lower) {
-    return fail(spec.head.where, "the condition needs a lower bound of at least 1",
-                "use gte or gt; too few events are not decided by this engine");
-  }
-  threshold.keep = std::max(threshold.at_least, threshold.at_most.value_or(0) + 1);
-  for (const Escalation& step : spec.head.picket.escalate) {
-    if (step.gte > static_cast<double>(Threshold::kMax)) {
-      return fail(spec.head.where, "an escalation is above " + std::to_string(Threshold::kMax));
-    }
-    threshold.keep = std::max(threshold.keep, static_cast<uint64_t>(std::max(step.gte, 1.0)));
-  }
-  return threshold;
+              near ? "did you mean '" + *near + "'?"
+                   : "known types: " + fmt::format("{}", fmt::join(known, ", ")));
 }
 
 }  // namespace picket

@@ -1,7 +1,5 @@
 #include "rules/engine.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
 namespace picket {
@@ -133,6 +131,9 @@ void Engine::release(bool all, std::vector<AlertEvent>& out) {
     PendingHit hit = pending_.pop();
     apply(hit.key, hit.time, hit.record, out);
   }
+  // Events at the watermark itself may still come, unless all input has ended.
+  bool over = all && !options_.live && time_.mark != Timestamp::min();
+  run_timers(over ? time_.mark + Duration(1) : time_.mark, out);
   resolve_due(time_.mark, out);
   std::erase_if(cooling_, [this](const auto& entry) { return entry.second < time_.mark; });
 }
@@ -145,7 +146,9 @@ void Engine::advance(Timestamp now, std::vector<AlertEvent>& out) {
 
 void Engine::expire_groups(Timestamp now) {
   groups_.expire([this, now](const Group& group) {
-    return now - rules_->correlations()[group.correlation].timespan;
+    const TimedState* timed = group.state->timed();
+    if (timed != nullptr && timed->entry()) return Timestamp::min();
+    return now - rules_->correlations()[group.correlation].memory;
   });
 }
 
@@ -156,89 +159,16 @@ void Engine::finish(std::vector<AlertEvent>& out) {
 
 void Engine::apply(Timestamp key, Timestamp time, std::string_view record,
                    std::vector<AlertEvent>& out) {
+  run_timers(key, out);
   resolve_due(key, out);
   // Here and not at the end of a batch: who is still in memory must not depend on how lines were
   // cut.
   expire_groups(key);
   if (!hand_.view.parse(record, rules_->captures().size())) return;
-  hand_.view.time = time;
-  hand_.view.key = key;
-  hand_.fed.clear();
-  for (RuleId rule : hand_.view.rules()) {
-    if (rule >= rules_->feed_ids()) continue;
-    for (const Feed& to : rules_->feeds(rule)) {
-      // An event that matches two of the rules counts once.
-      if (std::find(hand_.fed.begin(), hand_.fed.end(), to.correlation) != hand_.fed.end())
-        continue;
-      hand_.fed.push_back(to.correlation);
-      feed(to, out);
-    }
-  }
-}
-
-void Engine::feed(const Feed& feed, std::vector<AlertEvent>& out) {
-  const CorrelationProgram& program = rules_->correlations()[feed.correlation];
-  RuleStats& stats = stats_.rules[program.rule];
-  GroupHit hit{.time = hand_.view.time};
-  if (program.needs_value) {
-    XXH64_hash_t hash = 0;
-    for (uint16_t capture : feed.value) {
-      if (!hand_.view.has(capture)) return;
-      std::string_view value = hand_.view.value(capture);
-      hash = XXH3_64bits_withSeed(value.data(), value.size(), hash + 1);
-    }
-    hit.value_hash = hash;
-    hit.has_value = true;
-  }
-  GroupKey key;
-  if (!group_key(program, feed, key)) {
-    ++stats.group_missing;
-    return;
-  }
-  Group* group = groups_.find_or_add(key, [&] { return program.correlator->make_state(); });
-  if (!group) return;
-  group->correlation = feed.correlation;
-  // A group that could have expired counts as expired, whether it still is in memory or not.
-  bool known = group->last != Timestamp{};
-  if (known && !group->firing && group->last + program.timespan < hand_.view.key) {
-    group->state = program.correlator->make_state();
-    group->dossier = {};
-  }
-  group->last = std::max(group->last, hit.time);
-  if (rules_->rules()[program.rule].kind == RuleKind::Correlation) ++stats.matches;
-  Judgement judgement = program.correlator->process(*group->state, hit);
-  auto keep = static_cast<size_t>(std::max(0, head(program).picket.evidence));
-  group->dossier.add(evidence(), keep);
-  judge(*group, feed, judgement, out);
-  groups_.touch(*group, judgement.progress, group->dossier.events);
-}
-
-bool Engine::group_key(const CorrelationProgram& program, const Feed& feed, GroupKey& key) const {
-  bool empty_allowed = head(program).picket.group_missing_empty;
-  std::string values;
-  for (uint16_t capture : feed.group) {
-    if (!hand_.view.has(capture) && !empty_allowed) return false;
-    std::string_view value = hand_.view.value(capture);
-    values.append(value).push_back('\0');
-  }
-  XXH128_hash_t hash = XXH3_128bits(values.data(), values.size());
-  key = {rules_->rules()[program.rule].fingerprint, hash.high64, hash.low64};
-  return true;
-}
-
-EvidenceItem Engine::evidence() const {
-  auto text = [this](uint16_t capture) { return std::string(hand_.view.value(capture)); };
-  auto either = [&](uint16_t first, uint16_t second) {
-    return hand_.view.has(first) ? text(first) : text(second);
-  };
-  return {.time = hand_.view.time,
-          .request_id = text(EvidenceCapture::kRequestId),
-          .method = either(EvidenceCapture::kMethod, EvidenceCapture::kRpcMethod),
-          .path = either(EvidenceCapture::kPath, EvidenceCapture::kRpcService),
-          .status = text(EvidenceCapture::kStatus),
-          .code = text(EvidenceCapture::kCode),
-          .cause = text(EvidenceCapture::kCause),
-          .target = text(EvidenceCapture::kTarget)};
+  hand_.time = time;
+  hand_.key = key;
+  feed_event(out);
+  feed_matches(out);
 }
 
 const EngineStats& Engine::stats() {

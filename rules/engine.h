@@ -7,14 +7,19 @@
 // Invariants
 //  1. The alerts depend on the lines and their order within each stream, not on batch sizes, worker
 //     counts or (in replay) how streams were interleaved.
-//  2. A hit is processed after every hit with a smaller key; alerts that end before a hit's key are
-//     resolved before it is processed.
+//  2. A hit is processed after every hit with a smaller key; alerts that end and timers that are
+//  due
+//     before a hit's key come before it, in the order of time. A timer at the key of a hit comes
+//     after all hits of that time.
+//  3. When an alert of a correlation opens, those that count it hear of it directly after the event
+//     or timer that caused it, in the order of opening.
 //
 // Phases: add_stream before its batches; restore() before anything else.
 // Thread rule: one thread.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,11 +33,42 @@
 #include "rules/reorder.h"
 #include "rules/rule_set.h"
 #include "rules/stats.h"
+#include "rules/timers.h"
 
 namespace picket {
 
+// The opening of an alert, as correlations that count its rule see it.
+struct Match {
+  RuleId rule = 0;
+  Timestamp time{};
+  Timestamp key{};
+  std::string values;  // of its group
+  EvidenceItem evidence;
+};
+
+// What one event, or one match, is to one group of a correlation.
+struct FeedHit {
+  const Feed* feed = nullptr;
+  GroupKey group;
+  std::string values;
+  GroupHit hit;
+};
+
+// What is being applied: an event, a match, or a moment.
+struct InHand {
+  HitView view;                  // of the event
+  const Match* match = nullptr;  // the match, when it is one
+  bool event = false;            // it is an event, and `view` is good
+  Timestamp time{};              // its own
+  Timestamp key{};               // its place in the order: `time`, unless it came late
+  std::string values;            // of the group, see group_values.h
+  std::vector<FeedHit> hits;     // what the event is to each group
+  std::deque<Match> opened;      // matches that wait for their turn
+};
+
 class Engine {
  public:
+  // `rules` are frozen; `sources` name the SourceIds in order.
   Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> sources,
          EngineOptions options);
 
@@ -75,21 +111,30 @@ class Engine {
   std::pair<Timestamp, bool> watermark();
   void apply(Timestamp key, Timestamp time, std::string_view record, std::vector<AlertEvent>& out);
   void expire_groups(Timestamp now);
-  void feed(const Feed& feed, std::vector<AlertEvent>& out);
-  bool group_key(const CorrelationProgram& program, const Feed& feed, GroupKey& key) const;
+
+  // engine_groups.cc: from hits and moments to judgements
+  void feed_event(std::vector<AlertEvent>& out);
+  void feed_matches(std::vector<AlertEvent>& out);
+  void feed(const FeedHit& to, std::vector<AlertEvent>& out);
+  bool fill_values(const Feed& feed, FeedHit& hit) const;
+  bool fill_group(const Feed& feed, FeedHit& hit);
+  // Lets timers before `end` go off, alerts that end before them first.
+  void run_timers(Timestamp end, std::vector<AlertEvent>& out);
+  void fire(const Timers::Entry& entry, std::vector<AlertEvent>& out);
+  void set_wake(Group& group, const Judgement& judgement, Timestamp earliest);
+  bool can_expire(const Group& group, Timestamp now) const;
   EvidenceItem evidence() const;
+  EvidenceItem last_evidence(const Group& group) const;
 
   // engine_alerts.cc: what follows from a judgement
-  void judge(Group& group, const Feed& feed, const Judgement& judgement,
-             std::vector<AlertEvent>& out);
-  void open_alert(Group& group, const Feed& feed, const Judgement& judgement,
-                  std::vector<AlertEvent>& out);
+  void judge(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out);
+  void open_alert(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out);
   void update_alert(ActiveAlert& active, const Group& group, const Judgement& judgement,
                     std::vector<AlertEvent>& out);
   bool escalate(ActiveAlert& active, double value) const;
   void refresh(ActiveAlert& active);
   void resolve_due(Timestamp before, std::vector<AlertEvent>& out);
-  void name_alert(Alert& alert, const CorrelationProgram& program, const Feed& feed) const;
+  void name_alert(Alert& alert, const CorrelationProgram& program) const;
   void emit(AlertChange change, ActiveAlert& active, std::vector<AlertEvent>& out);
 
   // snapshot.cc
@@ -111,18 +156,15 @@ class Engine {
   // What restore() found, by source name and StreamId: add_stream() goes on from there.
   std::vector<std::pair<std::string, StreamState>> saved_streams_;
   ReorderBuffer pending_;
-  GroupTable groups_;
-  AlertTable alerts_;
-  EngineStats stats_;
-  // The hit that is being applied.
-  struct {
-    HitView view;
-    std::vector<uint32_t> fed;  // correlations that it has counted in
-  } hand_;
   struct {
     Timestamp mark = Timestamp::min();  // the watermark, which never goes back
     Timestamp wall = Timestamp::min();  // as the caller said last
-  } time_;
+    Timers timers;
+  } time_;  // before groups_, whose states are entered in its timers
+  GroupTable groups_;
+  AlertTable alerts_;
+  EngineStats stats_;
+  InHand hand_;
   std::map<uint64_t, uint32_t> by_fingerprint_;  // rule fingerprint -> correlation
   std::map<GroupKey, Timestamp> cooling_;        // no new alert before this
   std::vector<GroupKey> changed_alerts_;

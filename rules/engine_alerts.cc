@@ -6,6 +6,7 @@
 
 #include "rules/decode.h"
 #include "rules/engine.h"
+#include "rules/group_values.h"
 
 namespace picket {
 namespace {
@@ -101,39 +102,37 @@ void set_annotation(Alert& alert, std::string_view name, std::string value) {
 
 }  // namespace
 
-void Engine::judge(Group& group, const Feed& feed, const Judgement& judgement,
-                   std::vector<AlertEvent>& out) {
+void Engine::judge(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out) {
   if (ActiveAlert* active = alerts_.find(group.key)) {
     update_alert(*active, group, judgement, out);
   } else if (judgement.holds) {
     auto cooling = cooling_.find(group.key);
-    if (cooling != cooling_.end() && hand_.view.key < cooling->second) return;
-    open_alert(group, feed, judgement, out);
+    if (cooling != cooling_.end() && hand_.key < cooling->second) return;
+    open_alert(group, judgement, out);
   }
 }
 
-void Engine::open_alert(Group& group, const Feed& feed, const Judgement& judgement,
-                        std::vector<AlertEvent>& out) {
-  const CorrelationProgram& program = rules_->correlations()[feed.correlation];
+void Engine::open_alert(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out) {
+  const CorrelationProgram& program = rules_->correlations()[group.correlation];
   const RuleHead& rule = head(program);
   ActiveAlert active;
   active.key = group.key;
-  active.correlation = feed.correlation;
-  active.due = hand_.view.time + program.resolve_after;
-  active.shadow = rule.picket.shadow;
+  active.correlation = group.correlation;
+  active.due = hand_.time + program.resolve_after;
+  active.shadow = rule.picket.shadow || program.silent;
   active.stale = true;
   Alert& alert = active.alert;
   alert.rule = {rule.id, rule.name, rule.title};
   alert.severity = rule.level;
   alert.verdict = rule.picket.verdict;
-  alert.starts_at = hand_.view.time;
-  alert.updated_at = hand_.view.time;
-  alert.measure.distinct = judgement.distinct;
+  alert.starts_at = hand_.time;
+  alert.updated_at = hand_.time;
+  alert.measure = {judgement.distinct, judgement.score, judgement.false_alarm};
   std::string identity = rule.id + '\0' + rule.name + '\0' + group.key.encode();
   identity += std::to_string(to_ms(alert.starts_at));
   XXH128_hash_t hash = XXH3_128bits(identity.data(), identity.size());
   alert.id = fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-  name_alert(alert, program, feed);
+  name_alert(alert, program);
   if (address_only(alert)) alert.severity = std::min(alert.severity, Level::High);
   escalate(active, judgement.value);
   set_label(alert, "severity", to_text(alert.severity));
@@ -147,15 +146,27 @@ void Engine::open_alert(Group& group, const Feed& feed, const Judgement& judgeme
     ++stats_.alerts_active[level];
   }
   emit(AlertChange::Opened, opened, out);
+  // The feeds of a detection are for its events, not for its alerts.
+  bool correlation = rules_->rules()[program.rule].kind == RuleKind::Correlation;
+  if (!correlation || rules_->feeds(program.rule).empty()) return;
+  hand_.opened.push_back({program.rule, hand_.time, hand_.key, hand_.values, last_evidence(group)});
 }
 
-void Engine::name_alert(Alert& alert, const CorrelationProgram& program, const Feed& feed) const {
+// What a match of the group shows as its evidence: the newest that the group has.
+EvidenceItem Engine::last_evidence(const Group& group) const {
+  if (!group.dossier.last.empty()) return group.dossier.last.back();
+  if (!group.dossier.first.empty()) return group.dossier.first.back();
+  return {.time = hand_.time};
+}
+
+void Engine::name_alert(Alert& alert, const CorrelationProgram& program) const {
   const RuleHead& rule = head(program);
   auto& labels = alert.labels;
   labels = {{"alertname", alert_name(rule)}, {"severity", std::string(to_text(alert.severity))}};
   if (alert.verdict != Verdict::None) labels.emplace_back("verdict", to_text(alert.verdict));
-  for (size_t i = 0; i < feed.group.size(); ++i) {
-    std::string_view value = hand_.view.value(feed.group[i]);
+  const std::vector<std::string> values = split_group_values(hand_.values);
+  for (size_t i = 0; i < std::min(values.size(), program.group_labels.size()); ++i) {
+    const std::string& value = values[i];
     if (!program.group_labels[i].empty()) {
       labels.emplace_back(program.group_labels[i], clean_label(value));
       continue;
@@ -183,12 +194,16 @@ void Engine::update_alert(ActiveAlert& active, const Group& group, const Judgeme
                           std::vector<AlertEvent>& out) {
   const CorrelationProgram& program = rules_->correlations()[group.correlation];
   Alert& alert = active.alert;
-  alert.updated_at = std::max(alert.updated_at, hand_.view.time);
+  // Time that passes is news only as far as the condition goes on holding.
+  bool news = judgement.holds || hand_.event || hand_.match != nullptr;
+  if (news) alert.updated_at = std::max(alert.updated_at, hand_.time);
+  if (judgement.score) alert.measure.score = judgement.score;
+  if (judgement.false_alarm) alert.measure.false_alarm = judgement.false_alarm;
   if (judgement.distinct) {
     alert.measure.distinct = std::max(alert.measure.distinct.value_or(0), *judgement.distinct);
   }
   active.stale = true;
-  if (judgement.holds) alerts_.extend(active, hand_.view.time + program.resolve_after);
+  if (judgement.holds) alerts_.extend(active, hand_.time + program.resolve_after);
   auto before = static_cast<size_t>(alert.severity);
   if (escalate(active, judgement.value)) {
     if (!active.shadow) {
@@ -197,7 +212,7 @@ void Engine::update_alert(ActiveAlert& active, const Group& group, const Judgeme
     }
     set_label(alert, "severity", to_text(alert.severity));
     emit(AlertChange::Escalated, active, out);
-  } else if (hand_.view.time - active.emitted >= kUpdateEvery) {
+  } else if (news && hand_.time - active.emitted >= kUpdateEvery) {
     emit(AlertChange::Updated, active, out);
   } else {
     changed_alerts_.push_back(active.key);

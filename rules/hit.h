@@ -93,9 +93,6 @@ class HitView {
   bool has(uint16_t index) const { return present_[index]; }
   std::string_view value(uint16_t index) const { return values_[index]; }
 
-  Timestamp time{};
-  Timestamp key{};  // its place in the order of hits: `time`, unless it came late
-
  private:
   std::vector<RuleId> rules_;
   std::vector<std::string_view> values_;

@@ -7,44 +7,12 @@
 #include <map>
 #include <set>
 
+#include "rules/wire_correlations.h"
+
 namespace picket {
 namespace {
 
-constexpr Duration kDefaultResolve{std::chrono::minutes(5)};
-
 uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
-
-// What a correlation means, as text: changes in wording keep its windows alive.
-std::string meaning(const CorrelationSpec& spec) {
-  std::string text = fmt::format("{}|{}|", spec.type, spec.timespan.count());
-  for (const auto& rule : spec.rules) text += rule + ",";
-  for (const auto& field : spec.group_by) text += field + ";";
-  for (const auto& [comparison, bound] : spec.condition.bounds) {
-    text += fmt::format("{}:{};", static_cast<int>(comparison), bound);
-  }
-  for (const auto& field : spec.condition.fields) text += field + ",";
-  return text + spec.head.id + "|" + spec.head.name;
-}
-
-// "No exception applies": what an exception matches while it has not expired is left out. The clock
-// that counts is the event's, so a replay honours the exceptions of that day.
-MatchTree no_exception(const std::vector<RuleException>& exceptions) {
-  MatchTree any{.kind = MatchTree::Kind::Or};
-  for (const RuleException& exception : exceptions) {
-    MatchTree both{.kind = MatchTree::Kind::And};
-    both.children.push_back(exception.match);
-    if (exception.expires) {
-      MatchTree before{.kind = MatchTree::Kind::Leaf};
-      before.leaf.op = MatchOp::Before;
-      before.leaf.number = static_cast<double>(to_ms(*exception.expires));
-      both.children.push_back(std::move(before));
-    }
-    any.children.push_back(std::move(both));
-  }
-  MatchTree none{.kind = MatchTree::Kind::Not};
-  none.children.push_back(std::move(any));
-  return none;
-}
 
 // The condition that is run: the rule's, less its exceptions. The rule's fingerprint is made
 // without them, so that adding one does not throw away its windows. `scratch` holds the tree when
@@ -86,8 +54,10 @@ class RuleSetCompiler {
     apply_filters();
     check_detections();
     base_captures();
+    prepare_correlations(set_->documents_);
     list_rules();
-    wire_correlations();
+    wire_correlations({set_->documents_, set_->fields_, set_->predicates_, set_->captures_,
+                       set_->rules_, set_->correlations_, set_->feeds_, set_->guarded_, guards_});
     wanted_.resize(source_schemas_.size());
     set_->schemas_.resize(source_schemas_.size());
     for (size_t s = 0; s < source_schemas_.size(); ++s) add_rules(s);
@@ -173,16 +143,6 @@ class RuleSetCompiler {
     }
   }
 
-  uint16_t capture(const std::string& name) {
-    FieldId field = set_->fields_.intern(name);
-    auto it = std::find(set_->captures_.begin(), set_->captures_.end(), field);
-    if (it == set_->captures_.end()) {
-      set_->captures_.push_back(field);
-      return static_cast<uint16_t>(set_->captures_.size() - 1);
-    }
-    return static_cast<uint16_t>(it - set_->captures_.begin());
-  }
-
   void list_rules() {
     for (const DetectionSpec& rule : set_->documents_.detections) {
       RuleKind kind = rule.head.picket.classify ? RuleKind::Classify : RuleKind::Detection;
@@ -193,139 +153,6 @@ class RuleSetCompiler {
     }
     set_->feeds_.resize(set_->rules_.size());
     set_->guarded_.resize(set_->rules_.size());
-  }
-
-  // The detection called `reference` by name or id, or -1.
-  int find_detection(const std::string& reference) const {
-    for (size_t i = 0; i < set_->documents_.detections.size(); ++i) {
-      const RuleHead& head = set_->documents_.detections[i].head;
-      if (head.id == reference || head.name == reference) return static_cast<int>(i);
-    }
-    return -1;
-  }
-
-  void wire_correlations() {
-    std::set<size_t> referenced;
-    size_t detections = set_->documents_.detections.size();
-    for (size_t i = 0; i < set_->documents_.correlations.size(); ++i) {
-      const CorrelationSpec& spec = set_->documents_.correlations[i];
-      auto made = wire(spec, static_cast<RuleId>(detections + i));
-      if (!made) reject(std::move(made).error());
-      for (const std::string& reference : spec.rules) {
-        int found = find_detection(reference);
-        if (found >= 0 && !spec.generate) referenced.insert(static_cast<size_t>(found));
-      }
-    }
-    for (size_t i = 0; i < detections; ++i) {
-      const DetectionSpec& rule = set_->documents_.detections[i];
-      if (rule.head.picket.classify || referenced.contains(i)) continue;
-      wire_single(rule, static_cast<RuleId>(i));
-    }
-  }
-
-  Result<int> wire(const CorrelationSpec& spec, RuleId rule) {
-    PICKET_TRY(auto correlator, make_correlator(spec));
-    if (spec.rules.empty()) return fail(spec.head.where, "the correlation names no rules");
-    std::vector<size_t> fed;
-    for (const std::string& reference : spec.rules) {
-      int found = find_detection(reference);
-      if (found < 0) return unknown_reference(spec, reference);
-      fed.push_back(static_cast<size_t>(found));
-    }
-    std::optional<uint32_t> guard;
-    if (!spec.head.picket.exceptions.empty()) {
-      MatchTree condition = no_exception(spec.head.picket.exceptions);
-      PICKET_TRY(CompiledCondition compiled, compile(condition, spec.head.where));
-      guard = static_cast<uint32_t>(guards_.size());
-      guards_.push_back(std::move(compiled));
-    }
-    CorrelationProgram program;
-    program.rule = rule;
-    program.correlator = std::move(correlator);
-    program.timespan = spec.timespan;
-    program.resolve_after = spec.head.picket.resolve_after.value_or(spec.timespan);
-    program.needs_value = !spec.condition.fields.empty();
-    for (const std::string& field : spec.group_by) {
-      program.group_labels.push_back(field == "actor" ? std::string() : label_name(field));
-    }
-    auto index = static_cast<uint32_t>(set_->correlations_.size());
-    for (size_t detection : fed) {
-      Feed feed{.correlation = index};
-      for (const std::string& field : spec.group_by) {
-        feed.group.push_back(capture(field_for(spec, field, detection)));
-      }
-      for (const std::string& field : spec.condition.fields) {
-        feed.value.push_back(capture(field_for(spec, field, detection)));
-      }
-      add_feed(detection, std::move(feed), guard);
-    }
-    set_->correlations_.push_back(std::move(program));
-    set_->rules_[rule].correlation = static_cast<int>(index);
-    return static_cast<int>(index);
-  }
-
-  void add_feed(size_t detection, Feed feed, std::optional<uint32_t> guard) {
-    if (!guard) {
-      set_->feeds_[detection].push_back(std::move(feed));
-      return;
-    }
-    auto id = static_cast<RuleId>(set_->feeds_.size());
-    set_->feeds_.push_back({std::move(feed)});
-    set_->guarded_[detection].push_back({id, *guard});
-  }
-
-  std::unexpected<Diagnostics> unknown_reference(const CorrelationSpec& spec,
-                                                 const std::string& reference) const {
-    std::vector<std::string> known;
-    for (const DetectionSpec& rule : set_->documents_.detections) {
-      if (!rule.head.name.empty()) known.push_back(rule.head.name);
-    }
-    for (const CorrelationSpec& other : set_->documents_.correlations) {
-      if (other.head.name == reference || other.head.id == reference) {
-        return fail(spec.head.where,
-                    "rule '" + reference + "' is a correlation; only detections can be counted");
-      }
-    }
-    std::optional<std::string> near = nearest(reference, known);
-    return fail(spec.head.where, "the correlation refers to '" + reference + "', which is no rule",
-                near ? "did you mean '" + *near + "'?" : "");
-  }
-
-  // The field that `name` stands for in events of one detection: itself, or what an alias says.
-  std::string field_for(const CorrelationSpec& spec, const std::string& name,
-                        size_t detection) const {
-    const RuleHead& head = set_->documents_.detections[detection].head;
-    for (const FieldAlias& alias : spec.aliases) {
-      if (alias.alias != name) continue;
-      for (const auto& [rule, field] : alias.fields) {
-        if (rule == head.name || rule == head.id) return field;
-      }
-    }
-    return name;
-  }
-
-  // A detection that no correlation counts alerts by itself, once per actor and quiet period.
-  void wire_single(const DetectionSpec& rule, RuleId id) {
-    CorrelationSpec spec;
-    spec.head = rule.head;
-    spec.type = "event_count";
-    spec.timespan = kDefaultResolve;
-    spec.condition.bounds = {{Comparison::GreaterEqual, 1.0}};
-    auto correlator = make_correlator(spec);
-    if (!correlator) {
-      reject(std::move(correlator).error());
-      return;
-    }
-    CorrelationProgram program;
-    program.rule = id;
-    program.correlator = *std::move(correlator);
-    program.timespan = spec.timespan;
-    program.resolve_after = rule.head.picket.resolve_after.value_or(kDefaultResolve);
-    program.group_labels = {std::string()};
-    auto index = static_cast<uint32_t>(set_->correlations_.size());
-    set_->correlations_.push_back(std::move(program));
-    set_->rules_[id].correlation = static_cast<int>(index);
-    set_->feeds_[id].push_back({index, {EvidenceCapture::kActor}, {}});
   }
 
   void add_rules(size_t s) {

@@ -42,12 +42,16 @@ struct SchemaRules {
   std::vector<uint16_t> captures;  // which of RuleSet::captures its hits carry
 };
 
-// How hits of one detection rule feed one correlation.
+// How hits of one rule feed one correlation. Hits of a detection carry captures; the match of a
+// correlation carries its group-by values, and the numbers below are places among those.
 struct Feed {
   uint32_t correlation = 0;
+  uint64_t roles = 1;           // GroupHit::roles of such a hit
   std::vector<uint16_t> group;  // captures whose values make the group
   std::vector<uint16_t> value;  // captures whose values are counted
 };
+// Stands for a value that hits of that rule never carry.
+constexpr uint16_t kNoCapture = UINT16_MAX;
 
 // A feed of a correlation with exceptions: it has an id of its own next to those of the rules, and
 // a hit carries that id only when the guard holds. So a rule without exceptions pays nothing, and
@@ -61,11 +65,15 @@ struct GuardedFeed {
 struct CorrelationProgram {
   RuleId rule = 0;
   std::unique_ptr<Correlator> correlator;
-  Duration timespan{0};
+  Duration memory{0};  // how long a quiet group matters
   Duration resolve_after{0};
+  std::vector<std::string> group_by;
   // By group field; an empty text stands for the actor, which brings its own labels.
   std::vector<std::string> group_labels;
   bool needs_value = false;
+  bool needs_numbers = false;
+  bool takes_valueless = false;
+  bool silent = false;  // tracked, but not delivered: another correlation counts it
 };
 
 // Indexes into RuleSet::captures that every rule set has, for evidence.
@@ -96,7 +104,7 @@ class RuleSet {
   const SchemaRules& for_schema(SchemaId schema) const { return schemas_[schema]; }
   const PredicateSet& predicates() const { return predicates_; }
   const std::vector<CorrelationProgram>& correlations() const { return correlations_; }
-  // By RuleId of a detection, or GuardedFeed::feed; empty for rules that feed nothing.
+  // By RuleId, or GuardedFeed::feed; empty for rules that feed nothing.
   const std::vector<Feed>& feeds(RuleId rule) const { return feeds_[rule]; }
   // Ids that feeds() takes: those of the rules, then those of guarded feeds.
   size_t feed_ids() const { return feeds_.size(); }

@@ -1,7 +1,8 @@
 // Engine state to rows and back.
 //
-// Format: one row per changed group (key: GroupKey; value: last hit, window, dossier), one per
-// changed alert (key: GroupKey; value: AlertTable::encode), and one meta row, rewritten each time:
+// Format: one row per changed group (key: GroupKey; value: last hit, state, dossier, and when
+// the group waits for a moment that moment and the group's values), one per changed alert (key:
+// GroupKey; value: AlertTable::encode), and one meta row, rewritten each time:
 //   u32 version, i64 watermark
 //   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order): streams by id
 //   u32 n, n x (text GroupKey, i64 until): alerts that may not open again yet
@@ -55,6 +56,11 @@ EngineChanges Engine::take_changes() {
     group->state->encode(state);
     put_text(value, state);
     group->dossier.encode(value);
+    const TimedState* timed = group->state->timed();
+    if (timed != nullptr && timed->entry()) {
+      put_bytes(value, to_ms(timed->entry()->wake));
+      put_text(value, timed->values());
+    }
     std::string key = group->key.encode();
     seal(key, value);
     changes.groups.push_back({std::move(key), std::move(value), false});
@@ -128,9 +134,16 @@ bool Engine::restore_group(const EngineChanges::Row& row) {
   std::string_view state;
   Dossier dossier;
   std::unique_ptr<GroupState> made = program.correlator->make_state();
-  if (!take_bytes(in, last) || !take_text(in, state) || !dossier.decode(in) || !in.empty() ||
-      !made->decode(state)) {
-    return false;
+  int64_t wake = 0;
+  std::string values;
+  if (!take_bytes(in, last) || !take_text(in, state) || !dossier.decode(in)) return false;
+  bool waits = !in.empty();
+  if (waits && (!take_bytes(in, wake) || !take_text(in, values) || !in.empty())) return false;
+  if (!made->decode(state)) return false;
+  if (waits) {
+    auto timed = std::make_unique<TimedState>(std::move(made), time_.timers, std::move(values));
+    timed->set({timestamp_ms(wake), rule->second, *key});
+    made = std::move(timed);
   }
   Group* group = groups_.add(*key, std::move(made));
   if (!group) return false;

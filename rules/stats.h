@@ -65,6 +65,9 @@ struct RuleStats {
   bool shadow = false;         // alerts are counted, never delivered
   uint64_t matches = 0;        // events that matched (detections) or counted (correlations)
   uint64_t group_missing = 0;  // events without the group-by field
+  uint64_t value_missing = 0;  // events without the field that is counted
+  uint64_t not_numeric = 0;    // events whose counted field is no number, where one is needed
+  uint64_t forgotten = 0;      // events that a full window had to forget before their time
   uint64_t alerts = 0;         // opened
   uint64_t evaluations = 0;    // events that its condition was run on
   uint64_t samples = 0;        // of these, how many were timed

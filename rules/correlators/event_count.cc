@@ -1,6 +1,9 @@
-// event_count: at least N events of a group within the timespan.
-#include "rules/correlator.h"
-#include "rules/rule_spec.h"
+// event_count: how many events of a group lie within the timespan.
+// Memory per group: at most one time per event up to the highest bound, or 10,000.
+#include <fmt/format.h>
+
+#include "rules/measures.h"
+#include "rules/sliding_window.h"
 #include "rules/window.h"
 
 namespace picket {
@@ -17,26 +20,46 @@ class State final : public GroupState {
 
 class EventCount final : public Correlator {
  public:
-  EventCount(Threshold threshold, Duration timespan) : threshold_(threshold), timespan_(timespan) {}
+  EventCount(Bounds bounds, Duration timespan) : bounds_(std::move(bounds)), timespan_(timespan) {}
 
   std::unique_ptr<GroupState> make_state() const override { return std::make_unique<State>(); }
 
   Judgement process(GroupState& state, const GroupHit& hit) const override {
     auto& window = static_cast<State&>(state).window;
-    uint64_t count = window.add(hit.time, timespan_, threshold_.keep);
-    return {threshold_.holds(count), static_cast<double>(count), threshold_.progress(count), {}};
+    auto count = static_cast<double>(window.add(hit.time, timespan_, bounds_.count_enough()));
+    return {bounds_.holds(count), count, bounds_.progress(count), {}};
+  }
+
+  std::string describe(const GroupState& state, Timestamp /*now*/) const override {
+    auto count = static_cast<double>(static_cast<const State&>(state).window.size());
+    double more = std::max(0.0, bounds_.goal() - count);
+    return fmt::format("{} of {} events; {} more within {} s", count, bounds_.goal(), more,
+                       std::chrono::duration_cast<std::chrono::seconds>(timespan_).count());
   }
 
  private:
-  Threshold threshold_;
+  Bounds bounds_;
   Duration timespan_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Correlator>> make_event_count(const CorrelationSpec& spec) {
-  PICKET_TRY(Threshold threshold, read_threshold(spec));
-  return std::make_unique<EventCount>(threshold, spec.timespan);
+  PICKET_TRY(Bounds bounds, Bounds::read(spec, Bounds::Of::Counts));
+  if (!bounds.holds(0)) return std::make_unique<EventCount>(std::move(bounds), spec.timespan);
+  // The newest count_enough() decide: with as many in the window the answer is that of any more. A
+  // forgotten event leaves while they are all still in it, or together with them, so a judgement at
+  // that moment would have found the condition not to hold. That is so unless the condition holds
+  // for many, as "not 3" does; then every leaving counts.
+  bool every = bounds.holds_for_many();
+  WindowSpec window{.bounds = bounds,
+                    .timespan = spec.timespan,
+                    .keep = every ? Bounds::kCountMax : bounds.count_enough(),
+                    .at_end = true,
+                    .count_forgotten = every,
+                    .unit = "the number of events"};
+  return std::make_unique<WindowCorrelator<CountMeasure>>(std::move(window),
+                                                          CountMeasure::Options{});
 }
 
 }  // namespace picket

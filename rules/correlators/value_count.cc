@@ -1,6 +1,10 @@
-// value_count: at least N distinct values of a field (or tuple) of a group within the timespan.
-#include "rules/correlator.h"
-#include "rules/rule_spec.h"
+// value_count: how many distinct values of a field (or tuple) a group has within the timespan.
+// Memory per group: one entry per distinct value up to the highest bound; for conditions that are
+// judged at the end of a window one per event, up to 10,000.
+#include <fmt/format.h>
+
+#include "rules/measures.h"
+#include "rules/sliding_window.h"
 #include "rules/window.h"
 
 namespace picket {
@@ -17,19 +21,27 @@ class State final : public GroupState {
 
 class ValueCount final : public Correlator {
  public:
-  ValueCount(Threshold threshold, Duration timespan) : threshold_(threshold), timespan_(timespan) {}
+  ValueCount(Bounds bounds, Duration timespan) : bounds_(std::move(bounds)), timespan_(timespan) {}
 
   std::unique_ptr<GroupState> make_state() const override { return std::make_unique<State>(); }
 
   // REQUIRES: hit.has_value; the engine does not pass on hits without the counted field.
   Judgement process(GroupState& state, const GroupHit& hit) const override {
     auto& window = static_cast<State&>(state).window;
-    uint64_t count = window.add(hit.value_hash, hit.time, timespan_, threshold_.keep);
-    return {threshold_.holds(count), static_cast<double>(count), threshold_.progress(count), count};
+    uint64_t count = window.add(hit.value_hash, hit.time, timespan_, bounds_.count_enough());
+    auto value = static_cast<double>(count);
+    return {bounds_.holds(value), value, bounds_.progress(value), count};
+  }
+
+  std::string describe(const GroupState& state, Timestamp /*now*/) const override {
+    auto count = static_cast<double>(static_cast<const State&>(state).window.size());
+    double more = std::max(0.0, bounds_.goal() - count);
+    return fmt::format("{} of {} distinct values; {} more within {} s", count, bounds_.goal(), more,
+                       std::chrono::duration_cast<std::chrono::seconds>(timespan_).count());
   }
 
  private:
-  Threshold threshold_;
+  Bounds bounds_;
   Duration timespan_;
 };
 
@@ -40,8 +52,16 @@ Result<std::unique_ptr<Correlator>> make_value_count(const CorrelationSpec& spec
     return fail(spec.head.where, "value_count needs the field whose values it counts",
                 "add 'field:' to the condition");
   }
-  PICKET_TRY(Threshold threshold, read_threshold(spec));
-  return std::make_unique<ValueCount>(threshold, spec.timespan);
+  PICKET_TRY(Bounds bounds, Bounds::read(spec, Bounds::Of::Counts));
+  if (!bounds.holds(0)) return std::make_unique<ValueCount>(std::move(bounds), spec.timespan);
+  // Every event that leaves is a moment at which the condition is judged, so all are kept.
+  WindowSpec window{.bounds = bounds,
+                    .timespan = spec.timespan,
+                    .keep = Bounds::kCountMax,
+                    .at_end = true,
+                    .unit = "the number of distinct values"};
+  return std::make_unique<WindowCorrelator<DistinctMeasure>>(std::move(window),
+                                                             DistinctMeasure::Options{});
 }
 
 }  // namespace picket

@@ -1,0 +1,216 @@
+// From hits, matches and moments to judgements: which groups they go to, and what those say. See
+// engine.h.
+#include <xxhash.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "rules/engine.h"
+#include "rules/group_values.h"
+
+namespace picket {
+namespace {
+
+// Numbers beyond this are not taken for numbers: sums of them would leave what a double can hold.
+constexpr double kNumberMax = 1e300;
+
+std::optional<double> to_number(std::string_view text) {
+  double number = 0;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, number);
+  if (error != std::errc() || end != last || !(std::abs(number) <= kNumberMax)) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+void Engine::feed_event(std::vector<AlertEvent>& out) {
+  hand_.event = true;
+  hand_.match = nullptr;
+  hand_.hits.clear();
+  for (RuleId rule : hand_.view.rules()) {
+    if (rule >= rules_->feed_ids()) continue;
+    for (const Feed& to : rules_->feeds(rule)) {
+      FeedHit hit{.feed = &to};
+      if (!fill_group(to, hit)) continue;
+      hit.hit.time = hand_.time;
+      hit.hit.roles = to.roles;
+      fill_values(to, hit);
+      // An event that matches two of the rules is one hit with two roles.
+      auto known = std::find_if(hand_.hits.begin(), hand_.hits.end(), [&](const FeedHit& other) {
+        return other.feed->correlation == to.correlation && other.group == hit.group;
+      });
+      if (known == hand_.hits.end()) {
+        hand_.hits.push_back(std::move(hit));
+        continue;
+      }
+      hit.hit.roles |= known->hit.roles;
+      if (known->hit.has_value || !hit.hit.has_value) {
+        known->hit.roles = hit.hit.roles;
+      } else {
+        *known = std::move(hit);
+      }
+    }
+  }
+  for (const FeedHit& hit : hand_.hits) feed(hit, out);
+}
+
+// Matches are taken one after the other: each may lead to more, which come after those that wait.
+void Engine::feed_matches(std::vector<AlertEvent>& out) {
+  hand_.event = false;
+  while (!hand_.opened.empty()) {
+    Match match = std::move(hand_.opened.front());
+    hand_.opened.pop_front();
+    hand_.match = &match;
+    hand_.time = match.time;
+    hand_.key = match.key;
+    for (const Feed& to : rules_->feeds(match.rule)) {
+      FeedHit hit{.feed = &to};
+      if (!fill_group(to, hit)) continue;
+      hit.hit.time = match.time;
+      hit.hit.roles = to.roles;
+      fill_values(to, hit);
+      feed(hit, out);
+    }
+    hand_.match = nullptr;
+  }
+}
+
+void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
+  const CorrelationProgram& program = rules_->correlations()[to.feed->correlation];
+  RuleStats& stats = stats_.rules[program.rule];
+  if (program.needs_value && !to.hit.has_value && !program.takes_valueless) {
+    ++stats.value_missing;
+    return;
+  }
+  if (program.needs_numbers && !to.hit.number) {
+    ++stats.not_numeric;
+    return;
+  }
+  Group* group = groups_.find_or_add(to.group, [&] { return program.correlator->make_state(); });
+  if (!group) return;
+  group->correlation = to.feed->correlation;
+  // A group that could have expired counts as expired, whether it still is in memory or not.
+  if (can_expire(*group, hand_.key)) {
+    group->state = program.correlator->make_state();
+    group->dossier = {};
+  }
+  group->last = std::max(group->last, to.hit.time);
+  if (rules_->rules()[program.rule].kind == RuleKind::Correlation) ++stats.matches;
+  TimedState* timed = group->state->timed();
+  GroupState& state = timed != nullptr ? timed->inner() : *group->state;
+  Judgement judgement = program.correlator->process(state, to.hit);
+  stats.forgotten += judgement.forgotten;
+  auto keep = static_cast<size_t>(std::max(0, head(program).picket.evidence));
+  group->dossier.add(hand_.match != nullptr ? hand_.match->evidence : evidence(), keep);
+  hand_.values = to.values;
+  set_wake(*group, judgement, Timestamp::min());
+  judge(*group, judgement, out);
+  groups_.touch(*group, judgement.progress, group->dossier.events);
+}
+
+bool Engine::can_expire(const Group& group, Timestamp now) const {
+  if (group.firing || group.last == Timestamp{}) return false;
+  const TimedState* timed = group.state->timed();
+  if (timed != nullptr && timed->entry()) return false;
+  return group.last + rules_->correlations()[group.correlation].memory < now;
+}
+
+// The values of the counted fields. False: one of them is not there.
+bool Engine::fill_values(const Feed& feed, FeedHit& to) const {
+  if (feed.value.empty()) return false;
+  std::vector<std::string> carried;
+  if (hand_.match != nullptr) carried = split_group_values(hand_.match->values);
+  XXH64_hash_t hash = 0;
+  bool first = true;
+  for (uint16_t place : feed.value) {
+    bool there = hand_.match != nullptr ? place < carried.size()
+                                        : place != kNoCapture && hand_.view.has(place);
+    if (!there) return false;
+    std::string_view value = hand_.match != nullptr ? carried[place] : hand_.view.value(place);
+    if (first) to.hit.number = to_number(value);
+    first = false;
+    hash = XXH3_64bits_withSeed(value.data(), value.size(), hash + 1);
+  }
+  to.hit.value_hash = hash;
+  to.hit.has_value = true;
+  return true;
+}
+
+// The group that the hit at hand belongs to. False: a value is missing, and that is counted.
+bool Engine::fill_group(const Feed& feed, FeedHit& to) {
+  const CorrelationProgram& program = rules_->correlations()[feed.correlation];
+  bool empty_allowed = head(program).picket.group_missing_empty;
+  std::vector<std::string> carried;
+  if (hand_.match != nullptr) carried = split_group_values(hand_.match->values);
+  for (uint16_t place : feed.group) {
+    bool there = hand_.match != nullptr ? place < carried.size() : hand_.view.has(place);
+    if (!there && !empty_allowed) {
+      ++stats_.rules[program.rule].group_missing;
+      return false;
+    }
+    std::string_view value;
+    if (there) value = hand_.match != nullptr ? carried[place] : hand_.view.value(place);
+    put_group_value(to.values, value);
+  }
+  XXH128_hash_t hash = XXH3_128bits(to.values.data(), to.values.size());
+  to.group = {rules_->rules()[program.rule].fingerprint, hash.high64, hash.low64};
+  return true;
+}
+
+void Engine::set_wake(Group& group, const Judgement& judgement, Timestamp earliest) {
+  TimedState* timed = group.state->timed();
+  if (!judgement.wake) {
+    if (timed != nullptr) timed->clear();
+    return;
+  }
+  if (timed == nullptr) {
+    auto wrapped = std::make_unique<TimedState>(std::move(group.state), time_.timers, hand_.values);
+    timed = wrapped.get();
+    group.state = std::move(wrapped);
+  }
+  timed->set({std::max(*judgement.wake, earliest), group.correlation, group.key});
+}
+
+void Engine::run_timers(Timestamp end, std::vector<AlertEvent>& out) {
+  while (!time_.timers.empty() && time_.timers.first().wake < end) {
+    const Timers::Entry entry = time_.timers.first();
+    resolve_due(entry.wake, out);
+    fire(entry, out);
+    feed_matches(out);
+  }
+}
+
+void Engine::fire(const Timers::Entry& entry, std::vector<AlertEvent>& out) {
+  Group& group = *groups_.find(entry.group);  // its state entered the timer, so it is there
+  TimedState& timed = *group.state->timed();
+  const CorrelationProgram& program = rules_->correlations()[entry.correlation];
+  hand_.event = false;
+  hand_.match = nullptr;
+  hand_.time = entry.wake;
+  hand_.key = entry.wake;
+  hand_.values = timed.values();
+  Judgement judgement = program.correlator->on_time(timed.inner(), entry.wake);
+  stats_.rules[program.rule].forgotten += judgement.forgotten;
+  set_wake(group, judgement, entry.wake + Duration(1));
+  judge(group, judgement, out);
+  groups_.touch(group, judgement.progress, group.dossier.events);
+}
+
+EvidenceItem Engine::evidence() const {
+  auto text = [this](uint16_t capture) { return std::string(hand_.view.value(capture)); };
+  auto either = [&](uint16_t first, uint16_t second) {
+    return hand_.view.has(first) ? text(first) : text(second);
+  };
+  return {.time = hand_.time,
+          .request_id = text(EvidenceCapture::kRequestId),
+          .method = either(EvidenceCapture::kMethod, EvidenceCapture::kRpcMethod),
+          .path = either(EvidenceCapture::kPath, EvidenceCapture::kRpcService),
+          .status = text(EvidenceCapture::kStatus),
+          .code = text(EvidenceCapture::kCode),
+          .cause = text(EvidenceCapture::kCause),
+          .target = text(EvidenceCapture::kTarget)};
+}
+
+}  // namespace picket
