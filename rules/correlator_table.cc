@@ -9,11 +9,14 @@ namespace picket {
 
 Result<std::unique_ptr<Correlator>> make_event_count(const CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_value_count(const CorrelationSpec& spec);
+Result<void> prepare_sequential_test(CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_sequential_test(const CorrelationSpec& spec);
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
       {"event_count", nullptr, make_event_count},
       {"value_count", nullptr, make_value_count},
+      {"sequential_test", prepare_sequential_test, make_sequential_test},
   };
   return kinds;
 }
