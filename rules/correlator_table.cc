@@ -11,12 +11,15 @@ Result<std::unique_ptr<Correlator>> make_event_count(const CorrelationSpec& spec
 Result<std::unique_ptr<Correlator>> make_value_count(const CorrelationSpec& spec);
 Result<void> prepare_sequential_test(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_sequential_test(const CorrelationSpec& spec);
+Result<void> prepare_leaky_bucket(CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_leaky_bucket(const CorrelationSpec& spec);
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
       {"event_count", nullptr, make_event_count},
       {"value_count", nullptr, make_value_count},
       {"sequential_test", prepare_sequential_test, make_sequential_test},
+      {"leaky_bucket", prepare_leaky_bucket, make_leaky_bucket},
   };
   return kinds;
 }
