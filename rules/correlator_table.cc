@@ -13,6 +13,8 @@ Result<void> prepare_sequential_test(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_sequential_test(const CorrelationSpec& spec);
 Result<void> prepare_leaky_bucket(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_leaky_bucket(const CorrelationSpec& spec);
+Result<void> prepare_ratio(CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_ratio(const CorrelationSpec& spec);
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
@@ -20,6 +22,7 @@ const std::vector<CorrelatorKind>& correlator_kinds() {
       {"value_count", nullptr, make_value_count},
       {"sequential_test", prepare_sequential_test, make_sequential_test},
       {"leaky_bucket", prepare_leaky_bucket, make_leaky_bucket},
+      {"ratio", prepare_ratio, make_ratio},
   };
   return kinds;
 }
