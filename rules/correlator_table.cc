@@ -15,6 +15,8 @@ Result<void> prepare_leaky_bucket(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_leaky_bucket(const CorrelationSpec& spec);
 Result<void> prepare_ratio(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_ratio(const CorrelationSpec& spec);
+Result<void> prepare_first_seen(CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_first_seen(const CorrelationSpec& spec);
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
@@ -23,6 +25,7 @@ const std::vector<CorrelatorKind>& correlator_kinds() {
       {"sequential_test", prepare_sequential_test, make_sequential_test},
       {"leaky_bucket", prepare_leaky_bucket, make_leaky_bucket},
       {"ratio", prepare_ratio, make_ratio},
+      {"first_seen", prepare_first_seen, make_first_seen},
   };
   return kinds;
 }
