@@ -17,6 +17,8 @@ Result<void> prepare_ratio(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_ratio(const CorrelationSpec& spec);
 Result<void> prepare_first_seen(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_first_seen(const CorrelationSpec& spec);
+Result<void> prepare_spike(CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_spike(const CorrelationSpec& spec);
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
@@ -26,6 +28,7 @@ const std::vector<CorrelatorKind>& correlator_kinds() {
       {"leaky_bucket", prepare_leaky_bucket, make_leaky_bucket},
       {"ratio", prepare_ratio, make_ratio},
       {"first_seen", prepare_first_seen, make_first_seen},
+      {"spike", prepare_spike, make_spike},
   };
   return kinds;
 }
