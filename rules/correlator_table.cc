@@ -19,6 +19,8 @@ Result<void> prepare_first_seen(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_first_seen(const CorrelationSpec& spec);
 Result<void> prepare_spike(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_spike(const CorrelationSpec& spec);
+Result<void> prepare_absence(CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_absence(const CorrelationSpec& spec);
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
@@ -29,6 +31,7 @@ const std::vector<CorrelatorKind>& correlator_kinds() {
       {"ratio", prepare_ratio, make_ratio},
       {"first_seen", prepare_first_seen, make_first_seen},
       {"spike", prepare_spike, make_spike},
+      {"absence", prepare_absence, make_absence},
   };
   return kinds;
 }
