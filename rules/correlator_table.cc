@@ -21,6 +21,8 @@ Result<void> prepare_spike(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_spike(const CorrelationSpec& spec);
 Result<void> prepare_absence(CorrelationSpec& spec);
 Result<std::unique_ptr<Correlator>> make_absence(const CorrelationSpec& spec);
+Result<void> prepare_risk(CorrelationSpec& spec);
+Result<std::unique_ptr<Correlator>> make_risk(const CorrelationSpec& spec);
 
 const std::vector<CorrelatorKind>& correlator_kinds() {
   static const std::vector<CorrelatorKind> kinds = {
@@ -32,6 +34,7 @@ const std::vector<CorrelatorKind>& correlator_kinds() {
       {"first_seen", prepare_first_seen, make_first_seen},
       {"spike", prepare_spike, make_spike},
       {"absence", prepare_absence, make_absence},
+      {"risk", prepare_risk, make_risk},
   };
   return kinds;
 }
