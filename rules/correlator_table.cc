@@ -39,23 +39,30 @@ const std::vector<CorrelatorKind>& correlator_kinds() {
   return kinds;
 }
 
-Result<void> prepare_correlation(CorrelationSpec& spec) {
-  for (const CorrelatorKind& kind : correlator_kinds()) {
-    if (kind.type == spec.type && kind.prepare != nullptr) return kind.prepare(spec);
-  }
-  return {};
-}
+namespace {
 
-Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec) {
+Result<const CorrelatorKind*> find_kind(const CorrelationSpec& spec) {
   std::vector<std::string> known;
   for (const CorrelatorKind& kind : correlator_kinds()) {
-    if (kind.type == spec.type) return kind.make(spec);
+    if (kind.type == spec.type) return &kind;
     known.emplace_back(kind.type);
   }
   std::optional<std::string> near = nearest(spec.type, known);
   return fail(spec.head.where, "correlation type '" + spec.type + "' is not known",
               near ? "did you mean '" + *near + "'?"
                    : "known types: " + fmt::format("{}", fmt::join(known, ", ")));
+}
+
+}  // namespace
+
+Result<void> prepare_correlation(CorrelationSpec& spec) {
+  PICKET_TRY(const CorrelatorKind* kind, find_kind(spec));
+  return kind->prepare != nullptr ? kind->prepare(spec) : Result<void>();
+}
+
+Result<std::unique_ptr<Correlator>> make_correlator(const CorrelationSpec& spec) {
+  PICKET_TRY(const CorrelatorKind* kind, find_kind(spec));
+  return kind->make(spec);
 }
 
 Result<Threshold> read_threshold(const CorrelationSpec& spec) {
