@@ -95,7 +95,7 @@ struct CorrelatorKind {
 
 const std::vector<CorrelatorKind>& correlator_kinds();
 
-// Lets the type of `spec` fill it in. A type that does not exist is left to make_correlator().
+// Lets the type of `spec` fill it in. Errors: as of make_correlator().
 Result<void> prepare_correlation(CorrelationSpec& spec);
 
 // The correlator for `spec`. Errors: a type that does not exist (with the nearest one as hint), and
