@@ -44,21 +44,6 @@ bool glob_from(std::string_view text, const std::vector<PatternPart>& parts, siz
   return false;
 }
 
-bool scalar(const NaiveValue& value) {
-  return value.kind == Kind::Bool || value.kind == Kind::Number || value.kind == Kind::String;
-}
-
-// A JSON number, or a string that spells one.
-bool number_of(const NaiveValue& value, double& number) {
-  if (value.kind != Kind::Number && value.kind != Kind::String) return false;
-  const std::string& text = value.text;
-  if (text.empty() || text.find_first_not_of("0123456789+-.eE") != text.npos) return false;
-  if (text[0] == '+') return false;
-  char* end = nullptr;
-  number = std::strtod(text.c_str(), &end);
-  return end == text.c_str() + text.size();
-}
-
 bool parse_v4(const std::string& text, std::vector<int>& bits) {
   int parts[4];
   char rest = 0;
@@ -85,7 +70,7 @@ bool in_v4_network(const std::string& text, const std::string& network) {
 
 bool field_reference(const Predicate& p, const NaiveEvent& event, const std::string& text) {
   const NaiveValue* other = naive_field(event, p.text);
-  if (!other || !scalar(*other)) return false;
+  if (!other || !other->scalar()) return false;
   std::string a = p.cased ? text : lower(text);
   std::string b = p.cased ? other->text : lower(other->text);
   switch (p.affix) {
@@ -102,19 +87,19 @@ bool field_reference(const Predicate& p, const NaiveEvent& event, const std::str
 }
 
 bool compares(const Predicate& p, const NaiveValue& value) {
-  double number = 0;
-  if (!number_of(value, number)) return false;
+  const std::optional<double> number = naive_number(value);
+  if (!number) return false;
   switch (p.op) {
     case MatchOp::Number:
-      return number == p.number;
+      return *number == p.number;
     case MatchOp::Less:
-      return number < p.number;
+      return *number < p.number;
     case MatchOp::LessEqual:
-      return number <= p.number;
+      return *number <= p.number;
     case MatchOp::Greater:
-      return number > p.number;
+      return *number > p.number;
     default:
-      return number >= p.number;
+      return *number >= p.number;
   }
 }
 
@@ -145,7 +130,7 @@ bool value_passes(const Predicate& p, const NaiveEvent& event, const NaiveValue&
     default:
       break;
   }
-  if (!scalar(value)) return false;
+  if (!value.scalar()) return false;
   if (p.op == MatchOp::Pattern) return naive_glob(value.text, p.pattern, p.cased);
   if (p.op == MatchOp::Regex) return regex_finds(p, value.text);
   if (p.op == MatchOp::Cidr) return in_v4_network(value.text, p.text);
@@ -182,35 +167,6 @@ bool leaf_passes(const Predicate& p, const NaiveEvent& event) {
 
 }  // namespace
 
-std::string naive_json(const NaiveValue& value) {
-  std::string out;
-  switch (value.kind) {
-    case Kind::Null:
-      return "null";
-    case Kind::Bool:
-    case Kind::Number:
-      return value.text;
-    case Kind::String:
-      out = "\"";
-      for (char c : value.text) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
-      }
-      return out + "\"";
-    case Kind::Array:
-      for (const NaiveValue& item : value.items) {
-        out += (out.empty() ? "" : ",") + naive_json(item);
-      }
-      return "[" + out + "]";
-    case Kind::Object:
-      for (const auto& [key, member] : value.members) {
-        out += (out.empty() ? "\"" : ",\"") + key + "\":" + naive_json(member);
-      }
-      return "{" + out + "}";
-  }
-  return out;
-}
-
 const NaiveValue* naive_field(const NaiveEvent& event, const std::string& name) {
   const NaiveValue* at = &event.record;
   auto literal = at->members.find(name);
@@ -225,6 +181,17 @@ const NaiveValue* naive_field(const NaiveEvent& event, const std::string& name) 
     first = dot + 1;
   }
   return nullptr;
+}
+
+std::optional<double> naive_number(const NaiveValue& value) {
+  if (value.kind != Kind::Number && value.kind != Kind::String) return std::nullopt;
+  const std::string& text = value.text;
+  if (text.empty() || text.find_first_not_of("0123456789+-.eE") != text.npos) return std::nullopt;
+  if (text[0] == '+') return std::nullopt;
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  if (end != text.c_str() + text.size()) return std::nullopt;
+  return number;
 }
 
 bool naive_glob(std::string_view text, const std::vector<PatternPart>& parts, bool cased) {
