@@ -162,6 +162,10 @@ Values below(const NaiveValue& value, const std::string& name) {
   return out;
 }
 
+bool empty(const NaiveValue* value) {
+  return value->kind == Kind::Null || (value->kind == Kind::String && value->text.empty());
+}
+
 void collect_texts(const NaiveValue& value, Values& out) {
   if (value.kind == Kind::String) out.push_back(&value);
   for (const NaiveValue& item : value.items) collect_texts(item, out);
@@ -171,22 +175,29 @@ void collect_texts(const NaiveValue& value, Values& out) {
 }  // namespace
 
 Values naive_fields(const NaiveValue& record, const std::string& name, const Schema* schema) {
+  std::vector<Values> places;
   if (const SchemaField* mapped = schema ? schema->field(name) : nullptr) {
     for (const FieldRule& rule : mapped->alternatives) {
-      const Values found = below(record, rule.source.path);
-      if (!found.empty() && !(found.front()->kind == Kind::String && found.front()->text.empty())) {
-        return found;
+      places.push_back(below(record, rule.source.path));
+    }
+  } else {
+    places.push_back(below(record, name));
+    for (size_t i = 0; schema && i < schema->roots.size(); ++i) {
+      Values& found = places.emplace_back();
+      for (const NaiveValue* root : below(record, schema->roots[i])) {
+        for (const NaiveValue* value : below(*root, name)) found.push_back(value);
       }
     }
-    return {};
   }
-  Values found = below(record, name);
-  for (size_t i = 0; schema && found.empty() && i < schema->roots.size(); ++i) {
-    for (const NaiveValue* root : below(record, schema->roots[i])) {
-      for (const NaiveValue* value : below(*root, name)) found.push_back(value);
-    }
+  for (const Values& found : places) {
+    if (!std::all_of(found.begin(), found.end(), empty)) return found;
   }
-  return found;
+  // The empty text in a field that a schema maps is no value.
+  const bool mapped = schema && schema->field(name);
+  for (const Values& found : places) {
+    if (!found.empty() && !(mapped && found.front()->kind == Kind::String)) return found;
+  }
+  return {};
 }
 
 const NaiveValue* naive_field(const NaiveEvent& event, const std::string& name) {

@@ -31,9 +31,9 @@ struct NaiveEvent {
 
 // The values that `name` stands for: where the schema maps it, else the literal key, else a path
 // through nested objects, else the same below each of the schema's roots; the first of these that
-// is there at all. An array on the way gives the values of all its members; an array at the end
-// stays one value. Empty: the field is absent. Of a schema only plain paths and roots are
-// understood.
+// is not empty (null or ""), or else the first that is there at all. An array on the way gives the
+// values of all its members; an array at the end stays one value. Empty: the field is absent. Of a
+// schema only plain paths and roots are understood.
 std::vector<const NaiveValue*> naive_fields(const NaiveValue& record, const std::string& name,
                                             const Schema* schema = nullptr);
 // The first of them, or null.
