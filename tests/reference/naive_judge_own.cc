@@ -53,6 +53,7 @@ bool sequential_test(const NaiveRule& rule, const Hits& hits) {
   }
   const uint64_t failure = roles_under(rule, "failure");
   std::map<std::string, Timestamp> remembered;
+  const double threshold = std::log((1 - number(spec, "missed")) / number(spec, "false_alarm"));
   double evidence = 0;
   for (const NaiveHit& hit : hits) {
     const auto known = remembered.find(hit.value.value_or(""));
@@ -61,30 +62,37 @@ bool sequential_test(const NaiveRule& rule, const Hits& hits) {
     if (!fresh) continue;
     evidence += (hit.roles & failure) != 0 ? std::log(prober / honest)
                                            : std::log((1 - prober) / (1 - honest));
-    evidence = std::max(evidence, 0.0);
+    evidence = std::clamp(evidence, 0.0, threshold + std::log(prober / honest));
   }
-  return evidence >= std::log((1 - number(spec, "missed")) / number(spec, "false_alarm"));
+  return evidence >= threshold;
 }
 
 // Counted in milliseconds of leaking, which are whole.
 bool leaky_bucket(const NaiveRule& rule, const Hits& hits) {
   const double one = ms(duration(*rule.spec, "leak"));
+  const double capacity = number(*rule.spec, "capacity");
   double level = 0;
   Timestamp before = hits.front().time;
   for (const NaiveHit& hit : hits) {
     level = std::max(0.0, level - ms(hit.time - before)) + one;
+    level = std::min(level, (capacity + 1) * one);
     before = hit.time;
   }
-  return level > number(*rule.spec, "capacity") * one;
+  return level > capacity * one;
 }
 
 bool ratio(const NaiveRule& rule, const Hits& hits) {
   const uint64_t part_roles = roles_under(rule, "part");
+  // The window is a whole number of slices, the last being that of the event at hand.
+  constexpr int64_t kSlices = 60;
+  const auto slice = [&](const NaiveHit& hit) {
+    return kSlices * to_ms(hit.time) / rule.spec->timespan.count();
+  };
   double part = 0;
   double whole = 0;
   for (const NaiveHit& hit : hits) {
-    const Timestamp now = hits.back().time;
-    if (hit.time < now - rule.spec->timespan || hit.time > now) continue;
+    const int64_t age = slice(hits.back()) - slice(hit);
+    if (age < 0 || age >= kSlices) continue;
     whole += 1;
     if ((hit.roles & part_roles) != 0) part += 1;
   }
@@ -121,9 +129,10 @@ bool spike(const NaiveRule& rule, const Hits& hits) {
   }
   if (steps[0] < number(spec, "min_events")) return false;
   if (option(spec, "score")) {
-    return steps[0] >= mean + number(spec, "score") * std::sqrt(variance);
+    const double deviation = std::sqrt(std::max(variance, mean));
+    if (steps[0] < mean + number(spec, "score") * deviation) return false;
   }
-  return steps[0] >= number(spec, "factor") * mean;
+  return steps[0] >= number(spec, "factor", 0) * mean;
 }
 
 bool risk(const NaiveRule& rule, const Hits& hits) {

@@ -198,7 +198,10 @@ class Generator {
     if (!picket.starts_with("#"))
       text += "  rules: [" + fmt::format("{}", fmt::join(rules, ", ")) + "]\n";
     text += below(5) == 0 ? "  group-by: [g]\n  aliases: {g: {a: u, b: w}}\n" : grouping();
-    text += "  timespan: " + pick({"1s", "2s", "5s"}) + "\npicket:\n";
+    const bool timeless = !picket.empty() && picket.find("ratio") == picket.npos &&
+                          picket.find("spike") == picket.npos;
+    if (!timeless) text += "  timespan: " + pick({"1s", "2s", "5s"}) + "\n";
+    text += "picket:\n";
     text += "  resolve_after: " + pick({"1s", "2s", "5s", "1m"}) + "\n";
     if (below(6) == 0) text += "  group_missing: empty\n";
     return text + picket;
@@ -240,7 +243,7 @@ class Generator {
                  "#\n  correlation: {type: risk, scores: {a: 10, b: 3}, half_life: 3s, gte: 15}\n",
                  "  correlation: {type: leaky_bucket, capacity: 2, leak: 2s}\n",
                  "  correlation: {type: first_seen, field: v, learn: 2500ms, forget: 3500ms}\n",
-                 "  correlation: {type: spike, baseline: 10s, factor: 1.5, min_events: 2}\n"});
+                 "  correlation: {type: spike, baseline: 20s, factor: 1.5, min_events: 2}\n"});
   }
 
   std::set<std::string> fed_;  // detections that something refers to: others would alert
@@ -289,21 +292,19 @@ std::vector<std::vector<std::string>> small_rules() {
   std::vector<std::vector<std::string>> out;
   const auto add = [&](const std::string& body, const std::string& picket) {
     out.push_back({detection("a"), detection("b"),
-                   "title: r\nname: r\ncorrelation: {" + body +
-                       ", rules: [a, b], group-by: [u], timespan: 2s}\n" + picket});
+                   "title: r\nname: r\ncorrelation: {" + body + "group-by: [u]}\n" + picket});
   };
-  for (const std::string& type : types) add(type, "");
-  for (const char* options : {"absence, after: a, missing: b, within: 2s",
-                              "ratio, part: a, whole: b, gte: 0.5, min_events: 2",
-                              "risk, scores: {a: 10, b: 4}, half_life: 2s, gte: 15",
-                              "leaky_bucket, capacity: 1, leak: 1s",
-                              "first_seen, field: v, learn: 1500ms, forget: 2500ms",
-                              "spike, baseline: 4s, factor: 1.5, min_events: 2"}) {
-    out.push_back({detection("a"), detection("b"),
-                   "title: r\nname: r\ncorrelation: {rules: [a, b], group-by: [u], timespan: 2s}\n"
-                   "picket: {resolve_after: 2s, correlation: {type: " +
-                       std::string(options) + "}}\n"});
-  }
+  const std::string rules = "rules: [a, b], ";
+  for (const std::string& type : types) add(type + ", " + rules + "timespan: 2s, ", "");
+  const auto add_own = [&](const std::string& body, const std::string& options) {
+    add(body, "picket: {resolve_after: 2s, correlation: {type: " + options + "}}\n");
+  };
+  add_own("", "absence, after: a, missing: b, within: 2s");
+  add_own("timespan: 2s, ", "ratio, part: a, whole: b, gte: 0.5, min_events: 2");
+  add_own("", "risk, scores: {a: 10, b: 4}, half_life: 2s, gte: 15");
+  add_own(rules, "leaky_bucket, capacity: 1, leak: 1s");
+  add_own(rules, "first_seen, field: v, learn: 1500ms, forget: 2500ms");
+  add_own(rules + "timespan: 2s, ", "spike, baseline: 4s, factor: 1.5, min_events: 2");
   return out;
 }
 
