@@ -151,6 +151,14 @@ bool risk(const NaiveRule& rule, const Hits& hits) {
   return sum >= number(*rule.spec, "gte");
 }
 
+// Nothing: for as long as it could matter.
+std::optional<Duration> memory_of(const CorrelationSpec& spec) {
+  if (spec.type == "first_seen") return duration(spec, "forget");
+  if (spec.type == "sequential_test") return naive_timespan(spec);
+  if (spec.type == "spike") return duration(spec, "baseline") + spec.timespan;
+  return std::nullopt;
+}
+
 using Judge = bool (*)(const NaiveRule&, const Hits&);
 const std::map<std::string, Judge>& judges() {
   static const std::map<std::string, Judge> kJudges = {
@@ -197,7 +205,14 @@ Duration naive_timespan(const CorrelationSpec& spec) {
 }
 
 bool naive_own_holds(const NaiveRule& rule, const std::vector<NaiveHit>& hits) {
-  return judges().at(rule.type())(rule, hits);
+  // A group that was quiet for longer than its type remembers begins anew.
+  const std::optional<Duration> memory = memory_of(*rule.spec);
+  size_t first = 0;
+  for (size_t i = 1; memory && i < hits.size(); ++i) {
+    if (hits[i].time - hits[i - 1].time > *memory) first = i;
+  }
+  const Hits known(hits.begin() + static_cast<ptrdiff_t>(first), hits.end());
+  return judges().at(rule.type())(rule, known);
 }
 
 }  // namespace picket

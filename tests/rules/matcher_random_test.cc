@@ -192,8 +192,8 @@ class Generator {
   }
 
   std::string field() {
-    return pick<std::string>({"a", "a", "b", "ip", "d.e", "n.x", "n.y", "only",
-                              "mapped.one", "mapped.two", "when", "l", "n"});
+    return pick<std::string>({"a", "a", "b", "ip", "d.e", "n.x", "n.y", "only", "mapped.one",
+                              "mapped.two", "when", "l", "n"});
   }
 
   std::string regex() {
