@@ -304,7 +304,7 @@ std::vector<std::vector<std::string>> small_rules() {
   add_own("", "risk, scores: {a: 10, b: 4}, half_life: 2s, gte: 15");
   add_own(rules, "leaky_bucket, capacity: 1, leak: 1s");
   add_own(rules, "first_seen, field: v, learn: 1500ms, forget: 2500ms");
-  add_own(rules + "timespan: 2s, ", "spike, baseline: 4s, factor: 1.5, min_events: 2");
+  add_own(rules + "timespan: 2s, ", "spike, baseline: 4s, factor: 1.5, min_events: 1");
   return out;
 }
 
