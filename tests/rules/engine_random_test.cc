@@ -197,9 +197,11 @@ class Generator {
     if (!picket.starts_with("#")) fed_ = {rules.begin(), rules.end()};
     if (!picket.starts_with("#"))
       text += "  rules: [" + fmt::format("{}", fmt::join(rules, ", ")) + "]\n";
-    text += below(5) == 0 ? "  group-by: [g]\n  aliases: {g: {a: u, b: w}}\n" : grouping();
     const bool timeless = !picket.empty() && picket.find("ratio") == picket.npos &&
                           picket.find("spike") == picket.npos;
+    text += below(5) == 0 ? "  group-by: [g]\n  aliases: {g: {a: u, b: w}}\n"
+            : timeless    ? "  group-by: [u]\n"
+                          : grouping();
     if (!timeless) text += "  timespan: " + pick({"1s", "2s", "5s"}) + "\n";
     text += "picket:\n";
     text += "  resolve_after: " + pick({"1s", "2s", "5s", "1m"}) + "\n";
