@@ -111,6 +111,13 @@ Result<std::vector<Schema>> read_schemas(const LoadRequest& request, const Shipp
       }
     }
   }
+  std::erase_if(schemas, [&](const Schema& schema) {
+    const auto& named = request.named_schemas;
+    const bool by_file = std::find(request.schemas.begin(), request.schemas.end(),
+                                   schema.where.file) != request.schemas.end();
+    const bool wanted = by_file || std::find(named.begin(), named.end(), schema.name) != named.end();
+    return schema.recognise.empty() && !wanted;
+  });
   for (const Schema& schema : request.own_schemas) add(schema);
   if (has_errors(problems)) return std::unexpected(std::move(problems));
   return schemas;
@@ -203,7 +210,7 @@ LoadRequest load_request(const Settings& settings) {
     if (input.own_schema) {
       request.own_schemas.push_back(*input.own_schema);
     } else {
-      add_schema_file(input.schema, request);
+      add_schema(input.schema, request);
     }
   }
   return request;
@@ -220,9 +227,9 @@ Result<ParsedSettings> load_settings(const std::string& path) {
   return parse_settings(std::move(file));
 }
 
-void add_schema_file(std::string_view name, LoadRequest& request) {
+void add_schema(std::string_view name, LoadRequest& request) {
   bool file = name.find('/') != name.npos || name.ends_with(".yaml") || name.ends_with(".yml");
-  if (file) request.schemas.emplace_back(name);
+  (file ? request.schemas : request.named_schemas).emplace_back(name);
 }
 
 Result<int> resolve_schema(const RuleSet& rules, std::string_view name) {

@@ -38,6 +38,9 @@ struct LoadRequest {
   std::vector<std::string> rules = {};
   std::vector<std::string> schemas = {};
   std::vector<Schema> own_schemas = {};
+  // A schema that no line is recognised as (`raw`) costs all rules once more and is loaded only if
+  // it stands here.
+  std::vector<std::string> named_schemas = {};
   Placeholders placeholders = {};
   bool no_rules = false;  // schemas only
 };
@@ -57,8 +60,8 @@ Result<ParsedSettings> load_settings(const std::string& path);
 // Errors: no such schema, with the nearest name.
 Result<int> resolve_schema(const RuleSet& rules, std::string_view name);
 
-// Adds the schema file behind a `--schema` that names a file; does nothing for a plain name.
-void add_schema_file(std::string_view name, LoadRequest& request);
+// Adds what a `--schema` names, a file or a schema, to what is loaded.
+void add_schema(std::string_view name, LoadRequest& request);
 
 // Prints diagnostics for people on standard error, with the offending line where the file is at
 // hand.

@@ -11,9 +11,16 @@
 #include "rules/explain_match.h"
 #include "rules/json_writer.h"
 #include "rules/processor.h"
+#include "rules/timers.h"
 
 namespace picket {
 namespace {
+
+// The state that the correlator made, without what the engine wraps it in.
+const GroupState& inner_state(GroupState& state) {
+  TimedState* timed = state.timed();
+  return timed ? timed->inner() : state;
+}
 
 std::string printable(std::string_view text) {
   std::string out;
@@ -239,7 +246,7 @@ class Run {
     engine_.for_each_group(rule_, [&](const Group& group) {
       ++count;
       const CorrelationProgram& program = rules_->correlations()[group.correlation];
-      const std::string state = program.correlator->describe(*group.state, now);
+      const std::string state = program.correlator->describe(inner_state(*group.state), now);
       out += fmt::format("  {}: {} event{} counted, the last at {}\n", names_[group.key],
                          group.dossier.events, group.dossier.events == 1 ? "" : "s",
                          format_rfc3339(group.last));

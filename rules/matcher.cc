@@ -172,17 +172,6 @@ void Matcher::find_candidates(const Subject& subject) const {
   prefilter_.find(subject.event, subject.memo);
 }
 
-uint32_t Matcher::first(const Subject& subject) const {
-  find_candidates(subject);
-  uint32_t found = kNone;
-  for_each_candidate(subject, [&](uint32_t rule) {
-    if (!run(roots_[rule], subject)) return false;
-    found = rule;
-    return true;
-  });
-  return found;
-}
-
 bool Matcher::matches(uint32_t rule, const Subject& subject) const {
   subject.index.find_present(subject.predicates, subject.event, subject.memo);
   return run(roots_[rule], subject);

@@ -11,6 +11,7 @@
 // Tested by matcher_test.cc.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -50,21 +51,32 @@ class Matcher {
     Event& event;
     MatchMemo& memo;
   };
+  // Both run a rule through `run_rule(rule, run)`, which calls run() and gives back what that says;
+  // so the caller can count and time.
   // The first rule that matches, or kNone.
-  uint32_t first(const Subject& subject) const;
-  // All rules that match, in order, appended to `out`. `on_run` is called with each rule that is
-  // run and whether it matched.
-  template <class OnRun>
-  void match(const Subject& subject, std::vector<uint32_t>& out, const OnRun& on_run) const {
+  template <class RunRule>
+  uint32_t first(const Subject& subject, const RunRule& run_rule) const {
+    find_candidates(subject);
+    uint32_t found = kNone;
+    for_each_candidate(subject, [&](uint32_t rule) {
+      if (!run_rule(rule, [&] { return run(roots_[rule], subject); })) return false;
+      found = rule;
+      return true;
+    });
+    return found;
+  }
+  uint32_t first(const Subject& subject) const { return first(subject, just_run); }
+  // All rules that match, in order, appended to `out`.
+  template <class RunRule>
+  void match(const Subject& subject, std::vector<uint32_t>& out, const RunRule& run_rule) const {
     find_candidates(subject);
     for_each_candidate(subject, [&](uint32_t rule) {
-      bool matched = on_run(rule, [&] { return run(roots_[rule], subject); });
-      if (matched) out.push_back(rule);
+      if (run_rule(rule, [&] { return run(roots_[rule], subject); })) out.push_back(rule);
       return false;
     });
   }
   void match(const Subject& subject, std::vector<uint32_t>& out) const {
-    match(subject, out, [](uint32_t, const auto& run_rule) { return run_rule(); });
+    match(subject, out, just_run);
   }
   // Whether one rule matches, without the prefilter.
   bool matches(uint32_t rule, const Subject& subject) const;
@@ -75,6 +87,7 @@ class Matcher {
                               const FieldCost& costs, FactIndex& index);
   using Node = ConditionNode;
 
+  static constexpr auto just_run = [](uint32_t, const auto& run) { return run(); };
   void find_candidates(const Subject& subject) const;
   template <class Visit>
   void for_each_candidate(const Subject& subject, const Visit& visit) const;

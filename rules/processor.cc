@@ -11,7 +11,9 @@ Processor::Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observ
       clock_(clock),
       decoder_(rules_->plans(), rules_->fields().size()),
       memos_(rules_->plans().plans.size()),
-      match_counts_(rules_->rules().size()) {}
+      match_counts_(rules_->rules().size()) {
+  costs_.by_rule.resize(rules_->rules().size());
+}
 
 void Processor::process(LineBatch batch, const BatchContext& context, HitBatch& out) {
   out.source = std::move(batch);
@@ -66,6 +68,20 @@ void Processor::dead_letter(DecodeError reason, uint32_t line, std::string_view 
   out_->dead.push_back({reason, line, first, static_cast<uint32_t>(text.size())});
 }
 
+template <class Run>
+bool Processor::run_rule(RuleId rule, const Run& run) {
+  constexpr uint32_t kSampleEvery = 64;
+  RuleCost& cost = costs_.by_rule[rule];
+  if (cost.evaluations++ == 0) costs_.run.push_back(rule);
+  if (!clock_ || --costs_.until_sample > 0) return run();
+  costs_.until_sample = kSampleEvery;
+  const uint64_t start = clock_();
+  const bool matched = run();
+  cost.sampled_ns += clock_() - start;
+  ++cost.samples;
+  return matched;
+}
+
 void Processor::on_event(Event& event) {
   const SchemaRules& rules = rules_->for_schema(event.schema);
   if (out_->first_schema < 0) out_->first_schema = event.schema;
@@ -73,7 +89,9 @@ void Processor::on_event(Event& event) {
   rules.facts.begin(memo);
   const Matcher::Subject subject{rules.facts, rules_->predicates(), event, memo};
   Refusal refusal;
-  uint32_t named = rules.classifier.first(subject);
+  uint32_t named = rules.classifier.first(subject, [&](uint32_t rule, const auto& run) {
+    return run_rule(rules.classifier_rules[rule], run);
+  });
   bool refused = named != Matcher::kNone;
   if (refused) {
     refusal.rule = rules.classifier_rules[named];
@@ -89,7 +107,11 @@ void Processor::on_event(Event& event) {
     }
   }
   matched_.clear();
-  rules.detections.match(subject, matched_);
+  rules.detections.match(subject, matched_, [&](uint32_t rule, const auto& run) {
+    return run_rule(rules.detection_rules[rule], run);
+  });
+  out_->stats.regex_limits += event.regex_limits;
+  event.regex_limits = 0;
   matched_rules_.clear();
   for (uint32_t index : matched_) matched_rules_.push_back(rules.detection_rules[index]);
   if (refused) matched_rules_.push_back(refusal.rule);
@@ -138,6 +160,14 @@ void Processor::finish_counts() {
     match_counts_[rule] = 0;
   }
   counted_.clear();
+  std::sort(costs_.run.begin(), costs_.run.end());
+  for (RuleId rule : costs_.run) {
+    RuleCost& cost = costs_.by_rule[rule];
+    cost.rule = rule;
+    out_->costs.push_back(cost);
+    cost = {};
+  }
+  costs_.run.clear();
 }
 
 void Processor::write_hit(const Matcher::Subject& subject) {

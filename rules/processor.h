@@ -53,6 +53,9 @@ class Processor final : private EventSink {
   void count_matches(const std::vector<RuleId>& matched);
   void write_hit(const Matcher::Subject& subject);
   void finish_counts();
+  // Runs a rule's condition, counts it and times one in kSampleEvery.
+  template <class Run>
+  bool run_rule(RuleId rule, const Run& run);
 
   std::shared_ptr<const RuleSet> rules_;
   EventObserver* observer_;
@@ -65,6 +68,11 @@ class Processor final : private EventSink {
   std::vector<RuleId> feeding_rules_;   // those that feed a correlation
   std::vector<uint32_t> match_counts_;  // by RuleId, of the batch
   std::vector<RuleId> counted_;         // rules with a count in match_counts_
+  struct {
+    std::vector<RuleCost> by_rule;  // of the batch
+    std::vector<RuleId> run;        // rules with evaluations in by_rule
+    uint32_t until_sample = 1;
+  } costs_;
 };
 
 }  // namespace picket

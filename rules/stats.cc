@@ -44,6 +44,7 @@ void DecodeStats::add(const DecodeStats& other) {
   duplicate_keys += other.duplicate_keys;
   missing_time += other.missing_time;
   future_time += other.future_time;
+  regex_limits += other.regex_limits;
   for (size_t i = 0; i < dead.size(); ++i) dead[i] += other.dead[i];
 }
 

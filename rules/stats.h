@@ -44,6 +44,7 @@ struct DecodeStats {
   uint64_t duplicate_keys = 0;
   uint64_t missing_time = 0;
   uint64_t future_time = 0;                       // clamped
+  uint64_t regex_limits = 0;                      // backtracking expressions that gave up
   std::array<uint64_t, kDecodeErrors> dead = {};  // lines by reason; [None] stays 0
 
   void add(const DecodeStats& other);

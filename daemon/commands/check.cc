@@ -12,6 +12,7 @@
 #include "daemon/commands/command.h"
 #include "daemon/commands/option_set.h"
 #include "daemon/loader.h"
+#include "rules/correlators/sequential_test.h"
 #include "rules/json_writer.h"
 #include "rules/lint.h"
 #include "rules/rule_set.h"
@@ -128,6 +129,19 @@ void write_json(const Findings& findings, const CheckOptions& options) {
   fmt::print("{}\n", out);
 }
 
+// How soon each sequential test decides: what its error rates mean in practice.
+void print_attempts(const RuleSet* rules) {
+  if (!rules) return;
+  for (const CorrelationSpec& spec : rules->documents().correlations) {
+    if (spec.type != "sequential_test") continue;
+    Result<SequentialTestOptions> test = read_sequential_test(spec);
+    if (!test) continue;  // listed as a problem already
+    fmt::print(stderr, "{}: decides after {} failed attempts when all fail\n",
+               spec.head.name.empty() ? spec.head.title : spec.head.name,
+               attempts_until_decision(*test));
+  }
+}
+
 int check(const CheckOptions& options) {
   const Findings findings = find_problems(options);
   print_diagnostics(findings.problems);
@@ -142,6 +156,7 @@ int check(const CheckOptions& options) {
              "{} errors, {} warnings\n",
              counts.detections, counts.classifying, counts.correlations, counts.filters, schemas,
              errors, warnings);
+  print_attempts(findings.rules.get());
   const bool bad = errors > 0 || (options.strict && warnings > 0);
   return bad ? ExitCode::kConfig : ExitCode::kFine;
 }

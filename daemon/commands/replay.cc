@@ -61,7 +61,7 @@ Result<std::shared_ptr<const RuleSet>> prepare(Options& options) {
   }
   if (!options.rules.empty()) request.rules = options.rules;
   request.schemas.insert(request.schemas.end(), options.schemas.begin(), options.schemas.end());
-  add_schema_file(options.schema, request);
+  add_schema(options.schema, request);
   PICKET_TRY(std::shared_ptr<const RuleSet> rules, load_rules(request));
   PICKET_TRY(options.replay.fixed_schema, resolve_schema(*rules, options.schema));
   return rules;

@@ -86,7 +86,7 @@ std::shared_ptr<const RuleSet> load_scan_rules(const ScanOptions& options) {
   if (!read_config(options, request)) return nullptr;
   if (!options.rules.empty()) request.rules = options.rules;
   request.schemas.insert(request.schemas.end(), options.schemas.begin(), options.schemas.end());
-  add_schema_file(options.schema, request);
+  add_schema(options.schema, request);
   auto rules = load_rules(request);
   if (!rules) {
     print_diagnostics(rules.error());

@@ -26,6 +26,7 @@ struct TestOptions {
 
 std::shared_ptr<const RuleSet> load(const TestOptions& options) {
   LoadRequest request;
+  request.named_schemas = {"raw"};  // tests may ask for it
   if (!options.config.empty()) {
     Result<ParsedSettings> parsed = load_settings(options.config);
     print_diagnostics(parsed ? parsed->diagnostics : parsed.error());

@@ -195,6 +195,9 @@ std::string rules_json(const Snapshot& s) {
     json.member("title", rule.title);
     json.member("matches", rule.matches);
     json.member("group_missing", rule.group_missing);
+    json.member("value_missing", rule.value_missing);
+    json.member("not_numeric", rule.not_numeric);
+    json.member("forgotten", rule.forgotten);
     json.member("alerts", rule.alerts);
     json.member("mode", rule.shadow ? "shadow" : "alert");
     json.member("evaluations", rule.evaluations);
