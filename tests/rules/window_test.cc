@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 
 namespace picket {
 namespace {
@@ -94,6 +95,41 @@ TEST(DistinctWindow, CountsLikeKeepingEverything) {
   }
 }
 
+TEST(DistinctWindow, ManyValuesComeGoAndReturn) {
+  std::mt19937_64 random(13);
+  for (size_t keep : {20, 500, 5'000}) {
+    DistinctWindow window;
+    std::map<uint64_t, int64_t> last;
+    std::set<std::pair<int64_t, uint64_t>> order;  // of `last`
+    for (int i = 0; i < 60'000; ++i) {
+      // Values swell and fade, so that the table grows, is emptied and fills again.
+      uint64_t values = i / 10'000 % 2 == 0 ? 2'000 : 30;
+      uint64_t value = random() % values * 0x10000;
+      int64_t at = i - static_cast<int64_t>(random() % 20);
+      const auto known = last.find(value);
+      if (known != last.end()) {
+        order.erase({known->second, value});
+        at = std::max(at, known->second);
+      }
+      last[value] = at;
+      order.insert({at, value});
+      while (order.begin()->first < order.rbegin()->first - 4'000) {
+        last.erase(order.begin()->second);
+        order.erase(order.begin());
+      }
+      size_t count = window.add(value, timestamp_ms(at), Duration(4'000), keep);
+      ASSERT_EQ(count, std::min(order.size(), keep)) << "keep " << keep << " event " << i;
+    }
+    EXPECT_LE(window.bytes(), (std::min<size_t>(keep, 2'000) + 16) * 2 * 40) << "bounded";
+  }
+}
+
+TEST(DistinctWindow, FewValuesTakeLittleRoom) {
+  DistinctWindow window;
+  window.add(1, timestamp_ms(1), Duration(60), 10'000);
+  EXPECT_LE(window.bytes(), 64U);
+}
+
 TEST(Windows, GoOnFromTheirBytes) {
   std::mt19937_64 random(3);
   TimeWindow times;
@@ -127,6 +163,19 @@ TEST(Windows, RefuseBytesThatAreNotSorted) {
   std::string_view in = bytes;
   TimeWindow window;
   EXPECT_FALSE(window.decode(in));
+  DistinctWindow values;
+  for (int64_t time : {6, 7})
+    values.add(3 + static_cast<uint64_t>(time), timestamp_ms(time), Duration(9), 9);
+  bytes.clear();
+  values.encode(bytes);
+  std::string swapped = bytes.substr(0, 4) + bytes.substr(20, 16) + bytes.substr(4, 16);
+  in = swapped;
+  EXPECT_FALSE(values.decode(in));
+  std::string twice = bytes.substr(0, 20) + bytes.substr(4, 16);
+  in = twice;
+  EXPECT_FALSE(values.decode(in)) << "a value cannot be there twice";
+  in = bytes;
+  EXPECT_TRUE(values.decode(in));
 }
 
 }  // namespace
