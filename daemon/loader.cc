@@ -186,6 +186,7 @@ Result<std::shared_ptr<const RuleSet>> load_rules(const LoadRequest& request) {
     paths.push_back(shipped.packs);
   }
   RuleDocuments documents;
+  documents.keep_nodes = request.keep_nodes;
   Diagnostics problems;
   for (const std::string& path : paths) {
     Result<std::vector<std::string>> files = yaml_files(path);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "rules/fact_index.h"
+#include "rules/predicate_set.h"
 #include "rules/text_match.h"
 
 namespace picket {

@@ -131,9 +131,8 @@ void Engine::release(bool all, std::vector<AlertEvent>& out) {
     PendingHit hit = pending_.pop();
     apply(hit.key, hit.time, hit.record, out);
   }
-  // Events at the watermark itself may still come, unless all input has ended.
-  bool over = all && !options_.live && time_.mark != Timestamp::min();
-  run_timers(over ? time_.mark + Duration(1) : time_.mark, out);
+  // A moment is past once something later was seen: then as now, live or replayed.
+  run_timers(time_.mark, out);
   resolve_due(time_.mark, out);
   std::erase_if(cooling_, [this](const auto& entry) { return entry.second < time_.mark; });
 }

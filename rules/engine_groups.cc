@@ -141,7 +141,9 @@ bool Engine::fill_values(const Feed& feed, FeedHit& to) const {
 // The group that the hit at hand belongs to. False: a value is missing, and that is counted.
 bool Engine::fill_group(const Feed& feed, FeedHit& to) {
   const CorrelationProgram& program = rules_->correlations()[feed.correlation];
-  bool empty_allowed = head(program).picket.group_missing_empty;
+  // A detection that alerts by itself does so whether or not its schema knows who did it.
+  const bool single = rules_->rules()[program.rule].kind != RuleKind::Correlation;
+  const bool empty_allowed = single || head(program).picket.group_missing_empty;
   std::vector<std::string> carried;
   if (hand_.match != nullptr) carried = split_group_values(hand_.match->values);
   for (uint16_t place : feed.group) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "rules/predicate_set.h"
 #include "rules/text_match.h"
 #include "rules/unescape.h"
 

@@ -32,8 +32,8 @@
 #include <vector>
 
 #include "rules/event.h"
+#include "rules/field_table.h"
 #include "rules/match_memo.h"
-#include "rules/predicate_set.h"
 #include "rules/text_scan.h"
 
 namespace re2 {
@@ -42,9 +42,8 @@ class FilteredRE2;
 
 namespace picket {
 
-// How dear the fields of a schema are, by FieldId: 0 is a plain slot of the record. Others are only
-// resolved when somebody asks for them.
-using FieldCost = std::vector<uint8_t>;
+struct CompiledPredicate;
+class PredicateSet;
 
 // The key under which a whole number is filed; nothing for other numbers.
 bool integer_key(double number, std::string& key);

@@ -34,6 +34,10 @@ struct BuiltinField {
   static constexpr FieldId kCount = 13;
 };
 
+// How dear the fields of a schema are, by FieldId: 0 is a plain slot of the record. Others are only
+// resolved when somebody asks for them.
+using FieldCost = std::vector<uint8_t>;
+
 class FieldTable {
  public:
   // Holds the builtin fields from the start.

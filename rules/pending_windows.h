@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <optional>
 #include <string>
 
 #include "rules/bytes.h"
@@ -36,9 +37,18 @@ class PendingWindows final : public GroupState {
     count(events.front().roles, -1);
     events.pop_front();
   }
-  // Drops what begins no window and lies in none that is still to be judged.
-  void drop_until_start(uint64_t starts) {
-    while (!events.empty() && (events.front().roles & starts) == 0) drop_first();
+  // Drops what lies in no window that is still to be judged, and returns the time of the first event
+  // with one of the roles `starts`, which begins the first of them. Events of the very time of that
+  // event lie in its window too, though they came before it; without one, those of the newest time
+  // might.
+  std::optional<Timestamp> drop_until_start(uint64_t starts) {
+    if (events.empty()) return std::nullopt;
+    auto start = std::find_if(events.begin(), events.end(),
+                              [starts](const Entry& entry) { return (entry.roles & starts) != 0; });
+    const bool found = start != events.end();
+    const Timestamp kept_from = found ? start->time : events.back().time;
+    while (events.front().time < kept_from) drop_first();
+    return found ? std::optional(kept_from) : std::nullopt;
   }
   // The roles of all events that are kept.
   uint64_t roles() const {

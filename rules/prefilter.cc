@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "rules/fact_index.h"
+#include "rules/predicate_set.h"
 #include "rules/text_match.h"
 
 namespace picket {

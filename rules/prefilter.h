@@ -25,10 +25,14 @@
 #include <vector>
 
 #include "rules/event.h"
-#include "rules/fact_index.h"
-#include "rules/types.h"
+#include "rules/field_table.h"
+#include "rules/match_memo.h"
 
 namespace picket {
+
+struct CompiledPredicate;
+class FactIndex;
+class PredicateSet;
 
 // A condition compiled flat: children are a range of an index array.
 struct ConditionNode {

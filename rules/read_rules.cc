@@ -244,7 +244,7 @@ void read_rules(YamlFile file, const Placeholders& placeholders, RuleDocuments& 
                                   rules.correlations.end(), [](const auto& rule) {
                                     return rule.options != nullptr || keeps_nodes(rule.head);
                                   });
-  if (in_use) return;
+  if (in_use || rules.keep_nodes) return;
   kept.documents = {};
   kept.text = std::make_unique<const std::string>();
 }

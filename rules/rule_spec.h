@@ -124,6 +124,8 @@ struct DocumentPlace {
 // All rules of one or more files in reading order, with the files that their Nodes live in. A file
 // keeps its text and Nodes only while a rule refers to one of them; its name stays.
 struct RuleDocuments {
+  // Keep the Nodes of all files, also where no rule needs them any more: for lint.
+  bool keep_nodes = false;
   std::vector<YamlFile> files = {};
   std::vector<DocumentPlace> places = {};  // of all documents, rejected ones included
   // "id:x" and "name:x" -> index in places, of the first document that has it.

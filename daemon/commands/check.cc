@@ -48,6 +48,7 @@ Findings find_problems(const CheckOptions& options) {
   }
   if (!options.rules.empty()) request.rules = options.rules;
   request.schemas.insert(request.schemas.end(), options.schemas.begin(), options.schemas.end());
+  request.keep_nodes = options.lint;
   auto rules = load_rules(request);
   if (!rules) {
     append(findings.problems, std::move(rules).error());

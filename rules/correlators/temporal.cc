@@ -150,9 +150,9 @@ class TemporalNot final : public Correlator {
 
  private:
   void wait(PendingWindows& state, Judgement& judgement) const {
-    state.drop_until_start(expression_.wanted());
-    judgement.progress = judgement.holds ? 1 : state.events.empty() ? 0 : 0.6;
-    if (!state.events.empty()) judgement.wake = state.events.front().time + shape_.timespan;
+    std::optional<Timestamp> start = state.drop_until_start(expression_.wanted());
+    judgement.progress = judgement.holds ? 1 : start ? 0.6 : 0;
+    if (start) judgement.wake = *start + shape_.timespan;
   }
 
   Shape shape_;

@@ -165,9 +165,9 @@ class OrderedNot final : public Correlator {
   }
 
   void wait(PendingWindows& state, Judgement& judgement) const {
-    state.drop_until_start(start_);
-    judgement.progress = judgement.holds ? 1 : state.events.empty() ? 0 : 0.6;
-    if (!state.events.empty()) judgement.wake = state.events.front().time + timespan_;
+    std::optional<Timestamp> start = state.drop_until_start(start_);
+    judgement.progress = judgement.holds ? 1 : start ? 0.6 : 0;
+    if (start) judgement.wake = *start + timespan_;
   }
 
   Steps steps_;

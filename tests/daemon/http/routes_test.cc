@@ -85,6 +85,7 @@ TEST(Routes, StatusSourcesAndRules) {
   EXPECT_EQ(
       site.get("/api/v1/rules").body,
       "[{\"id\":\"rule-1\",\"title\":\"Probing\",\"matches\":3,\"group_missing\":0,"
+      "\"value_missing\":0,\"not_numeric\":0,\"forgotten\":0,"
       "\"alerts\":0,\"mode\":\"alert\",\"evaluations\":0,\"seconds\":0,\"state_bytes\":0}]\n");
 }
 
