@@ -29,8 +29,11 @@ void Decoder::Impl::resolve(Event& event, FieldId field) {
   }
   const FieldPlan& plan = current_.plan->fields[field];
   Value chosen;
+  bool there = false;  // the alternative before had a value, if only an empty one
   for (const Alternative& alternative : plan.alternatives) {
+    if (alternative.path_of_previous && there) continue;
     Value value = alternative_value(alternative);
+    there = value.kind != ValueKind::Absent;
     if (!empty_value(value)) {
       chosen = value;
       break;

@@ -74,6 +74,8 @@ struct Alternative {
   std::shared_ptr<const re2::RE2> capture;
   std::map<std::string, std::string, std::less<>> map;
   FieldTransform transform = FieldTransform::None;
+  // The name of the alternative before as a path: it only counts where that one is absent.
+  bool path_of_previous = false;
 
   bool plain() const {
     return inner < 0 && header.empty() && !capture && map.empty() &&

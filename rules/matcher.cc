@@ -1,4 +1,5 @@
 #include "rules/matcher.h"
+#include "rules/predicate_set.h"
 
 #include <algorithm>
 

@@ -21,10 +21,11 @@
 #include "rules/field_table.h"
 #include "rules/match_memo.h"
 #include "rules/match_tree.h"
-#include "rules/predicate_set.h"
 #include "rules/prefilter.h"
 
 namespace picket {
+
+class PredicateSet;
 
 // The program of one condition, over the predicates of a PredicateSet.
 struct CompiledCondition {

@@ -16,6 +16,7 @@
 #include "rules/decode_plan.h"
 #include "rules/field_table.h"
 #include "rules/matcher.h"
+#include "rules/predicate_set.h"
 #include "rules/rule_spec.h"
 #include "rules/types.h"
 

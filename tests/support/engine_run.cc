@@ -61,6 +61,7 @@ Result<std::shared_ptr<const RuleSet>> try_rules(const std::string& rules,
   }
   PICKET_TRY(YamlFile file, parse_yaml(rules, "rules.yml"));
   RuleDocuments documents;
+  documents.keep_nodes = true;  // messages shall have their places
   read_rules(std::move(file), {}, documents);
   return RuleSet::make(std::move(documents), std::move(parsed));
 }
