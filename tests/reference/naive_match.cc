@@ -261,10 +261,12 @@ bool NaiveMatcher::leaf(const Predicate& p) {
 
 // Anywhere inside any string of the event.
 bool NaiveMatcher::keyword(Predicate p) {
-  if (p.op == MatchOp::Pattern) {
-    p.pattern.insert(p.pattern.begin(), {PatternPart::Kind::Many, {}});
-    p.pattern.push_back({PatternPart::Kind::Many, {}});
+  const PatternPart many{PatternPart::Kind::Many, {}};
+  if (p.op == MatchOp::Pattern && (p.pattern.empty() || p.pattern.front() != many)) {
+    p.pattern.insert(p.pattern.begin(), many);
   }
+  // Two stars in a row would be tried at every pair of places.
+  if (p.op == MatchOp::Pattern && p.pattern.back() != many) p.pattern.push_back(many);
   return std::any_of(texts_.begin(), texts_.end(), [&](const auto* v) { return passes(p, *v); });
 }
 

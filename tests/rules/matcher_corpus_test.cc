@@ -129,7 +129,7 @@ size_t every(size_t fallback) {
 TEST(MatcherCorpus, AgreesOnRecordedWindowsEvents) {
   if (!fs::exists(kData / "windows")) GTEST_SKIP() << "no events at " << kData / "windows";
   Corpus corpus;
-  const size_t step = every(400);
+  const size_t step = every(20);
   size_t number = 0;
   for (const fs::path& file : files_in(kData / "windows", ".zip")) {
     std::istringstream lines(output_of(fmt::format("unzip -p '{}'", file.string())));
@@ -145,7 +145,7 @@ TEST(MatcherCorpus, AgreesOnRecordedCloudTrailEvents) {
   const fs::path folder = kData / "cloudtrail/CloudTrail";
   if (!fs::exists(folder)) GTEST_SKIP() << "no events at " << folder;
   Corpus corpus;
-  const size_t step = every(400);
+  const size_t step = every(20);
   size_t number = 0;
   for (const fs::path& file : files_in(folder, ".json")) {
     const auto delivered = parse_naive_json(read_text_file(file.string()));
