@@ -115,8 +115,8 @@ Result<std::vector<Schema>> read_schemas(const LoadRequest& request, const Shipp
     const auto& named = request.named_schemas;
     const bool by_file = std::find(request.schemas.begin(), request.schemas.end(),
                                    schema.where.file) != request.schemas.end();
-    const bool wanted = by_file || std::find(named.begin(), named.end(), schema.name) != named.end();
-    return schema.recognise.empty() && !wanted;
+    const bool by_name = std::find(named.begin(), named.end(), schema.name) != named.end();
+    return schema.recognise.empty() && !by_file && !by_name;
   });
   for (const Schema& schema : request.own_schemas) add(schema);
   if (has_errors(problems)) return std::unexpected(std::move(problems));

@@ -43,7 +43,7 @@ struct LoadRequest {
   std::vector<std::string> named_schemas = {};
   Placeholders placeholders = {};
   bool keep_nodes = false;  // see RuleDocuments
-  bool no_rules = false;  // schemas only
+  bool no_rules = false;    // schemas only
 };
 
 // Rules and schemas, compiled. Rules that could not be loaded are listed in rejected() of the set;

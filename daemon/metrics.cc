@@ -187,7 +187,7 @@ constexpr Row<SourceStats> kSourceRows[] = {
       kCounter},
      [](const SourceStats& s) { return real(s.decode.missing_time); }},
     {{"picket_regex_limits_total",
-      "Regular expressions with look-around or back-references that gave up on an event.", kCounter},
+      "Expressions with look-around or back-references that gave up on an event.", kCounter},
      [](const SourceStats& s) { return real(s.decode.regex_limits); }},
     {{"picket_future_time_total", "Events too far in the future; their time was clamped.",
       kCounter},

@@ -162,8 +162,8 @@ class PlanCompiler {
       at = plan_.tree.insert_key(at, name.substr(0, dot));
       name.remove_prefix(dot + 1);
     }
-    out.push_back({.slot = slot(plan_.tree, plan_.tree.insert_key(at, name)),
-                   .path_of_previous = true});
+    out.push_back(
+        {.slot = slot(plan_.tree, plan_.tree.insert_key(at, name)), .path_of_previous = true});
   }
 
   Alternative alternative(const FieldRule& rule) {

@@ -37,10 +37,10 @@ class PendingWindows final : public GroupState {
     count(events.front().roles, -1);
     events.pop_front();
   }
-  // Drops what lies in no window that is still to be judged, and returns the time of the first event
-  // with one of the roles `starts`, which begins the first of them. Events of the very time of that
-  // event lie in its window too, though they came before it; without one, those of the newest time
-  // might.
+  // Drops what lies in no window that is still to be judged, and returns the time of the first
+  // event with one of the roles `starts`, which begins the first of them. Events of the very time
+  // of that event lie in its window too, though they came before it; without one, those of the
+  // newest time might.
   std::optional<Timestamp> drop_until_start(uint64_t starts) {
     if (events.empty()) return std::nullopt;
     auto start = std::find_if(events.begin(), events.end(),

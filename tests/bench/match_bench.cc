@@ -1,9 +1,9 @@
 // What the whole public SigmaHQ collection costs per event, beside the two limits of parsing.
 //
 // `dom` is simdjson's DOM over the same events, `scan` its first pass alone, line by line; `decode`
-// is our decoder for the fields that the rules need, without a rule, and `match` everything: decode,
-// all rules, hits. Two logs: the recorded Windows events as they are, and generated process starts
-// of about 1 KB each with programs and command lines as varied as on an office network.
+// is our decoder for the fields that the rules need, without a rule, and `match` everything:
+// decode, all rules, hits. Two logs: the recorded Windows events as they are, and generated process
+// starts of about 1 KB each with programs and command lines as varied as on an office network.
 //
 // Rules and recordings are not part of the repository; without them (PICKET_DATA, by default
 // ../shared/data beside the sources) nothing is measured. One thread. After the lanes, medians of
@@ -108,20 +108,40 @@ std::string generated() {
       R"(C:\\Windows\\System32\\backgroundTaskHost.exe)",
       R"(C:\\Users\\anna\\AppData\\Local\\Programs\\Editor\\editor.exe)"};
   static constexpr const char* kArguments[] = {
-      "-k netsvcs -p -s Schedule", "--type=renderer --lang=de --device-scale-factor=1", "0x4",
-      "/recycle", "-File C:\\\\Scripts\\\\report.ps1 -Verbose", "/c dir C:\\\\Temp",
-      "--collect --once --quiet", "-ServerName:App.AppXmtcan0h2tfbfy7k9kn8hbxb6dmzz1zh0.mca"};
+      "-k netsvcs -p -s Schedule",
+      "--type=renderer --lang=de --device-scale-factor=1",
+      "0x4",
+      "/recycle",
+      "-File C:\\\\Scripts\\\\report.ps1 -Verbose",
+      "/c dir C:\\\\Temp",
+      "--collect --once --quiet",
+      "-ServerName:App.AppXmtcan0h2tfbfy7k9kn8hbxb6dmzz1zh0.mca"};
   std::string text;
   for (size_t i = 0; i < kGenerated; ++i) {
     const std::string program = pick(kPrograms);
     const std::string parent = pick(kPrograms);
-    text += fmt::format(
-        R"({{"@timestamp":"2026-03-02T08:{:02}:{:02}.{:03}Z","EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","Provider_Name":"Microsoft-Windows-Sysmon","Computer":"ws{:04}.corp.example","UtcTime":"2026-03-02 08:00:00.000","ProcessGuid":"{{{:08x}-6f3d-65e2-{:04x}-000000000400}}","ProcessId":{},"Image":"{}","FileVersion":"10.0.{}.1","Description":"Host Process","Product":"Operating System","Company":"Example Corporation","OriginalFileName":"{}","CommandLine":"\"{}\" {} --session {:016x} --profile user{}","CurrentDirectory":"C:\\Windows\\system32\\","User":"CORP\\user{}","LogonGuid":"{{{:08x}-6f3d-65e2-0000-{:012x}}}","LogonId":"0x{:x}","TerminalSessionId":1,"IntegrityLevel":"Medium","Hashes":"MD5={:016x}{:016x},SHA256={:016x}{:016x}{:016x}{:016x}","ParentProcessGuid":"{{{:08x}-6f3d-65e2-0001-000000000400}}","ParentProcessId":{},"ParentImage":"{}","ParentCommandLine":"{} {}","ParentUser":"CORP\\user{}"}})",
-        random() % 60, random() % 60, random() % 1000, random() % 4000, random(), random() % 65536,
-        random() % 30000, program, random() % 30000, program.substr(program.rfind('\\') + 1),
-        program, pick(kArguments), random(), random() % 500, random() % 500, random(), random(),
-        random(), random(), random(), random(), random(), random(), random(), random(),
-        random() % 30000, parent, parent, pick(kArguments), random() % 500);
+    text += fmt::format(R"({{"@timestamp":"2026-03-02T08:{:02}:{:02}.{:03}Z","EventID":1,)"
+                        R"("Channel":"Microsoft-Windows-Sysmon/Operational",)"
+                        R"("Provider_Name":"Microsoft-Windows-Sysmon",)"
+                        R"("Computer":"ws{:04}.corp.example","UtcTime":"2026-03-02 08:00:00.000",)"
+                        R"("ProcessGuid":"{{{:08x}-6f3d-65e2-{:04x}-000000000400}}",)"
+                        R"("ProcessId":{},"Image":"{}","FileVersion":"10.0.{}.1",)"
+                        R"("Description":"Host Process","Product":"Operating System",)"
+                        R"("Company":"Example Corporation","OriginalFileName":"{}",)"
+                        R"("CommandLine":"\"{}\" {} --session {:016x} --profile user{}",)"
+                        R"("CurrentDirectory":"C:\\Windows\\system32\\","User":"CORP\\user{}",)"
+                        R"("LogonGuid":"{{{:08x}-6f3d-65e2-0000-{:012x}}}","LogonId":"0x{:x}",)"
+                        R"("TerminalSessionId":1,"IntegrityLevel":"Medium",)"
+                        R"("Hashes":"MD5={:016x}{:016x},SHA256={:016x}{:016x}{:016x}{:016x}",)"
+                        R"("ParentProcessGuid":"{{{:08x}-6f3d-65e2-0001-000000000400}}",)"
+                        R"("ParentProcessId":{},"ParentImage":"{}","ParentCommandLine":"{} {}",)"
+                        R"("ParentUser":"CORP\\user{}"}})",
+                        random() % 60, random() % 60, random() % 1000, random() % 4000, random(),
+                        random() % 65536, random() % 30000, program, random() % 30000,
+                        program.substr(program.rfind('\\') + 1), program, pick(kArguments),
+                        random(), random() % 500, random() % 500, random(), random(), random(),
+                        random(), random(), random(), random(), random(), random(), random(),
+                        random() % 30000, parent, parent, pick(kArguments), random() % 500);
     text += '\n';
   }
   return text;

@@ -11,6 +11,7 @@
 #include "rules/batch.h"
 #include "rules/decode.h"
 #include "rules/modifiers.h"
+#include "rules/predicate_set.h"
 #include "tests/reference/naive_match.h"
 
 namespace picket {
