@@ -248,7 +248,7 @@ class Run {
       const CorrelationProgram& program = rules_->correlations()[group.correlation];
       const std::string state = program.correlator->describe(inner_state(*group.state), now);
       out += fmt::format("  {}: {} event{} counted, the last at {}\n", names_[group.key],
-                         group.dossier.events, group.dossier.events == 1 ? "" : "s",
+                         group.dossier.events(), group.dossier.events() == 1 ? "" : "s",
                          format_rfc3339(group.last));
       if (!state.empty()) out += "    " + printable(state) + "\n";
       out += group.firing ? "    an alert is open\n" : "    no alert is open\n";

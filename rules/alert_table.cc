@@ -64,9 +64,26 @@ bool take_pairs(std::string_view& in, std::vector<std::pair<std::string, std::st
   return true;
 }
 
-// The counted part of an alert travels as a dossier: events, causes and evidence.
-Dossier dossier_of(const Alert& alert) {
-  return {.events = alert.events, .causes = alert.causes, .first = alert.evidence, .last = {}};
+void put_counts(std::string& out, const Alert& alert) {
+  put_bytes(out, alert.events);
+  put_bytes(out, static_cast<uint32_t>(alert.causes.size()));
+  for (const auto& [cause, count] : alert.causes) {
+    put_text(out, cause);
+    put_bytes(out, count);
+  }
+  encode_evidence(alert.evidence, out);
+}
+
+bool take_counts(std::string_view& in, Alert& alert) {
+  uint32_t count = 0;
+  if (!take_bytes(in, alert.events) || !take_bytes(in, count) || count > Dossier::kCausesMax) {
+    return false;
+  }
+  alert.causes.resize(count);
+  for (auto& [cause, number] : alert.causes) {
+    if (!take_text(in, cause) || !take_bytes(in, number)) return false;
+  }
+  return decode_evidence(in, alert.evidence);
 }
 
 template <class T>
@@ -104,7 +121,7 @@ std::string AlertTable::encode(const ActiveAlert& active) {
   put_optional(out, alert.measure.false_alarm);
   put_pairs(out, alert.labels);
   put_pairs(out, alert.annotations);
-  dossier_of(alert).encode(out);
+  put_counts(out, alert);
   return out;
 }
 
@@ -117,14 +134,13 @@ std::optional<ActiveAlert> AlertTable::decode(std::string_view in) {
   int64_t starts = 0;
   int64_t updated = 0;
   uint64_t escalated = 0;
-  Dossier dossier;
   bool good = take_text(in, key) && take_bytes(in, due) && take_bytes(in, emitted) &&
               take_bytes(in, escalated) && take_bytes(in, active.shadow) &&
               take_text(in, alert.id) && take_bytes(in, alert.severity) &&
               take_bytes(in, alert.verdict) && take_bytes(in, starts) && take_bytes(in, updated) &&
               take_optional(in, alert.measure.distinct) && take_optional(in, alert.measure.score) &&
               take_optional(in, alert.measure.false_alarm) && take_pairs(in, alert.labels) &&
-              take_pairs(in, alert.annotations) && dossier.decode(in) && in.empty();
+              take_pairs(in, alert.annotations) && take_counts(in, alert) && in.empty();
   std::optional<GroupKey> decoded = good ? GroupKey::decode(key) : std::nullopt;
   if (!decoded || alert.severity > Level::Critical || alert.verdict > Verdict::Misuse) {
     return std::nullopt;
@@ -135,9 +151,6 @@ std::optional<ActiveAlert> AlertTable::decode(std::string_view in) {
   active.escalated = escalated;
   alert.starts_at = timestamp_ms(starts);
   alert.updated_at = timestamp_ms(updated);
-  alert.events = dossier.events;
-  alert.causes = std::move(dossier.causes);
-  alert.evidence = std::move(dossier.first);
   return active;
 }
 

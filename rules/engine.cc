@@ -144,11 +144,12 @@ void Engine::advance(Timestamp now, std::vector<AlertEvent>& out) {
 }
 
 void Engine::expire_groups(Timestamp now) {
-  groups_.expire([this, now](const Group& group) {
-    const TimedState* timed = group.state->timed();
-    if (timed != nullptr && timed->entry()) return Timestamp::min();
-    return now - rules_->correlations()[group.correlation].memory;
-  });
+  groups_.expire(
+      now, [this](const Group& group) { return rules_->correlations()[group.correlation].memory; },
+      [](const Group& group) {
+        const TimedState* timed = group.state->timed();
+        return timed != nullptr && timed->entry();
+      });
 }
 
 void Engine::finish(std::vector<AlertEvent>& out) {

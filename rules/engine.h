@@ -123,7 +123,7 @@ class Engine {
   void fire(const Timers::Entry& entry, std::vector<AlertEvent>& out);
   void set_wake(Group& group, const Judgement& judgement, Timestamp earliest);
   bool can_expire(const Group& group, Timestamp now) const;
-  EvidenceItem evidence() const;
+  EvidenceView evidence() const;
   EvidenceItem last_evidence(const Group& group) const;
 
   // engine_alerts.cc: what follows from a judgement

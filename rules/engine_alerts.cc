@@ -154,9 +154,7 @@ void Engine::open_alert(Group& group, const Judgement& judgement, std::vector<Al
 
 // What a match of the group shows as its evidence: the newest that the group has.
 EvidenceItem Engine::last_evidence(const Group& group) const {
-  if (!group.dossier.last.empty()) return group.dossier.last.back();
-  if (!group.dossier.first.empty()) return group.dossier.first.back();
-  return {.time = hand_.time};
+  return group.dossier.newest().value_or(EvidenceItem{.time = hand_.time});
 }
 
 void Engine::name_alert(Alert& alert, const CorrelationProgram& program) const {
@@ -238,11 +236,9 @@ void Engine::refresh(ActiveAlert& active) {
   if (!active.stale || !group) return;
   active.stale = false;
   Alert& alert = active.alert;
-  alert.events = group->dossier.events;
-  alert.causes = group->dossier.causes;
-  alert.evidence = group->dossier.first;
-  alert.evidence.insert(alert.evidence.end(), group->dossier.last.begin(),
-                        group->dossier.last.end());
+  alert.events = group->dossier.events();
+  alert.causes = group->dossier.causes();
+  alert.evidence = group->dossier.evidence();
   std::stable_sort(alert.evidence.begin(), alert.evidence.end(),
                    [](const auto& a, const auto& b) { return a.time < b.time; });
   set_annotation(alert, "description", describe(alert));
@@ -266,7 +262,8 @@ void Engine::resolve_due(Timestamp before, std::vector<AlertEvent>& out) {
     if (Group* group = groups_.find(ended->key)) {
       group->firing = false;
       group->dossier = {};
-      groups_.mark_changed(*group);
+      // It was suspicious a moment ago, but newcomers on their way to an alert come first.
+      groups_.restore(*group, GroupTable::kHolds / 2);
     }
     emit(AlertChange::Resolved, *ended, out);
   }

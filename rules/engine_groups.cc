@@ -95,6 +95,7 @@ void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
   if (can_expire(*group, hand_.key)) {
     group->state = program.correlator->make_state();
     group->dossier = {};
+    group->place.unseen = 0;
   }
   group->last = std::max(group->last, to.hit.time);
   if (rules_->rules()[program.rule].kind == RuleKind::Correlation) ++stats.matches;
@@ -103,18 +104,18 @@ void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
   Judgement judgement = program.correlator->process(state, to.hit);
   stats.forgotten += judgement.forgotten;
   auto keep = static_cast<size_t>(std::max(0, head(program).picket.evidence));
-  group->dossier.add(hand_.match != nullptr ? hand_.match->evidence : evidence(), keep);
+  group->dossier.add(evidence(), keep);
   hand_.values = to.values;
   set_wake(*group, judgement, Timestamp::min());
   judge(*group, judgement, out);
-  groups_.touch(*group, judgement.progress, group->dossier.events);
+  groups_.touch(*group, judgement.progress, group->dossier.events());
 }
 
 bool Engine::can_expire(const Group& group, Timestamp now) const {
   if (group.firing || group.last == Timestamp{}) return false;
+  if (group.last + rules_->correlations()[group.correlation].memory >= now) return false;
   const TimedState* timed = group.state->timed();
-  if (timed != nullptr && timed->entry()) return false;
-  return group.last + rules_->correlations()[group.correlation].memory < now;
+  return timed == nullptr || !timed->entry();
 }
 
 // The values of the counted fields. False: one of them is not there.
@@ -197,22 +198,21 @@ void Engine::fire(const Timers::Entry& entry, std::vector<AlertEvent>& out) {
   stats_.rules[program.rule].forgotten += judgement.forgotten;
   set_wake(group, judgement, entry.wake + Duration(1));
   judge(group, judgement, out);
-  groups_.touch(group, judgement.progress, group.dossier.events);
+  groups_.touch(group, judgement.progress, group.dossier.events());
 }
 
-EvidenceItem Engine::evidence() const {
-  auto text = [this](uint16_t capture) { return std::string(hand_.view.value(capture)); };
+EvidenceView Engine::evidence() const {
+  if (hand_.match != nullptr) return EvidenceView::of(hand_.match->evidence);
+  auto text = [this](uint16_t capture) { return hand_.view.value(capture); };
   auto either = [&](uint16_t first, uint16_t second) {
     return hand_.view.has(first) ? text(first) : text(second);
   };
   return {.time = hand_.time,
-          .request_id = text(EvidenceCapture::kRequestId),
-          .method = either(EvidenceCapture::kMethod, EvidenceCapture::kRpcMethod),
-          .path = either(EvidenceCapture::kPath, EvidenceCapture::kRpcService),
-          .status = text(EvidenceCapture::kStatus),
-          .code = text(EvidenceCapture::kCode),
-          .cause = text(EvidenceCapture::kCause),
-          .target = text(EvidenceCapture::kTarget)};
+          .texts = {text(EvidenceCapture::kRequestId),
+                    either(EvidenceCapture::kMethod, EvidenceCapture::kRpcMethod),
+                    either(EvidenceCapture::kPath, EvidenceCapture::kRpcService),
+                    text(EvidenceCapture::kStatus), text(EvidenceCapture::kCode),
+                    text(EvidenceCapture::kCause), text(EvidenceCapture::kTarget)}};
 }
 
 }  // namespace picket

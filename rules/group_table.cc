@@ -7,43 +7,27 @@
 namespace picket {
 namespace {
 
-// What a group costs besides its state and dossier: its slot and its place in the index.
-constexpr size_t kGroupOverhead = sizeof(Group) + 48;
+// What a group costs besides its state and dossier: its slot, its place in the index when that is
+// at its emptiest, and what the allocator adds to the state.
+constexpr size_t kGroupOverhead = sizeof(Group) + 12 + 16;
+// Of the budget, for the doorkeeper.
+constexpr size_t kDoorShare = 4;
 
-size_t text_bytes(const EvidenceItem& item) {
-  size_t bytes = sizeof(EvidenceItem);
-  for (const std::string* text : {&item.request_id, &item.method, &item.path, &item.status,
-                                  &item.code, &item.cause, &item.target}) {
-    if (text->capacity() > 15) bytes += text->capacity() + 1;
-  }
-  return bytes;
+// Hits, for ranks below half way: the first six hits count one by one, further ones less.
+uint8_t rank_of_hits(uint64_t hits) {
+  constexpr std::array<uint64_t, 7> kSteps = {2, 3, 4, 5, 6, 9, 13};
+  uint8_t rank = 0;
+  while (rank < kSteps.size() && hits >= kSteps[rank]) ++rank;
+  return rank;
 }
 
-void encode_item(const EvidenceItem& item, std::string& out) {
-  put_bytes(out, to_ms(item.time));
-  for (const std::string* text : {&item.request_id, &item.method, &item.path, &item.status,
-                                  &item.code, &item.cause, &item.target}) {
-    put_text(out, *text);
-  }
-}
-
-bool decode_item(std::string_view& in, EvidenceItem& item) {
-  int64_t time = 0;
-  if (!take_bytes(in, time)) return false;
-  item.time = timestamp_ms(time);
-  for (std::string* text : {&item.request_id, &item.method, &item.path, &item.status, &item.code,
-                            &item.cause, &item.target}) {
-    if (!take_text(in, *text)) return false;
-  }
-  return true;
-}
-
-bool decode_items(std::string_view& in, std::vector<EvidenceItem>& items) {
-  uint32_t count = 0;
-  if (!take_bytes(in, count) || count > in.size()) return false;
-  items.resize(count);
-  return std::all_of(items.begin(), items.end(),
-                     [&](EvidenceItem& item) { return decode_item(in, item); });
+// `unseen` hits are taken to have brought as much as the others did.
+uint8_t rank_of(double progress, uint64_t hits, uint64_t unseen) {
+  if (progress >= 1) return GroupTable::kHolds;
+  double seen = static_cast<double>(std::max<uint64_t>(hits, 1));
+  double likely = std::max(progress, 0.0) * (seen + static_cast<double>(unseen)) / seen;
+  auto sixteenths = static_cast<uint8_t>(std::min(likely * 16, 15.0) + 1e-9);
+  return std::max(sixteenths, rank_of_hits(hits + unseen));
 }
 
 }  // namespace
@@ -63,182 +47,163 @@ std::optional<GroupKey> GroupKey::decode(std::string_view bytes) {
   return good ? std::optional(key) : std::nullopt;
 }
 
-void Dossier::add(EvidenceItem item, size_t keep) {
-  ++events;
-  auto at =
-      std::lower_bound(causes.begin(), causes.end(), item.cause,
-                       [](const auto& known, const auto& name) { return known.first < name; });
-  if (at != causes.end() && at->first == item.cause) {
-    ++at->second;
-  } else if (causes.size() < kCausesMax && !item.cause.empty()) {
-    causes.insert(at, {item.cause, 1});
-  }
-  size_t first_max = (keep + 1) / 2;
-  size_t last_max = keep - first_max;
-  if (first.size() < first_max) {
-    first.push_back(std::move(item));
-  } else if (last_max > 0) {
-    if (last.size() == last_max) last.erase(last.begin());
-    last.push_back(std::move(item));
-  }
-}
-
-size_t Dossier::bytes() const {
-  size_t bytes = causes.capacity() * sizeof(causes[0]);
-  bytes += (first.capacity() - first.size() + last.capacity() - last.size()) * sizeof(EvidenceItem);
-  for (const EvidenceItem& item : first) bytes += text_bytes(item);
-  for (const EvidenceItem& item : last) bytes += text_bytes(item);
-  return bytes;
-}
-
-void Dossier::encode(std::string& out) const {
-  put_bytes(out, events);
-  put_bytes(out, static_cast<uint32_t>(causes.size()));
-  for (const auto& [cause, count] : causes) {
-    put_text(out, cause);
-    put_bytes(out, count);
-  }
-  for (const auto* items : {&first, &last}) {
-    put_bytes(out, static_cast<uint32_t>(items->size()));
-    for (const EvidenceItem& item : *items) encode_item(item, out);
-  }
-}
-
-bool Dossier::decode(std::string_view& in) {
-  uint32_t count = 0;
-  if (!take_bytes(in, events) || !take_bytes(in, count) || count > kCausesMax) return false;
-  causes.resize(count);
-  for (auto& [cause, number] : causes) {
-    if (!take_text(in, cause) || !take_bytes(in, number)) return false;
-  }
-  return decode_items(in, first) && decode_items(in, last);
-}
-
 GroupTable::GroupTable(size_t bytes_max, bool track_changes)
-    : bytes_max_(bytes_max), track_changes_(track_changes) {}
+    : bytes_max_(bytes_max),
+      track_changes_(track_changes),
+      door_(bytes_max / kDoorShare),
+      index_(0, SlotHash{&blocks_}, SlotEqual{&blocks_}) {}
 
 Group* GroupTable::find(const GroupKey& key) {
   auto it = index_.find(key);
-  return it == index_.end() ? nullptr : &slots_[it->second];
+  return it == index_.end() ? nullptr : &slot(*it);
 }
 
 Group* GroupTable::add(const GroupKey& key, std::unique_ptr<GroupState> state) {
-  size_t need = kGroupOverhead + state->bytes();
-  if (bytes_ + need > bytes_max_ && !make_room(need, kNone)) {
-    ++refused_;
-    return nullptr;
-  }
-  uint32_t slot = 0;
+  uint32_t at = 0;
   if (free_.empty()) {
-    slot = static_cast<uint32_t>(slots_.size());
-    slots_.emplace_back();
+    at = slots_used_++;
+    if (at % kBlock == 0) blocks_.push_back(std::make_unique<Block>());
   } else {
-    slot = free_.back();
+    at = free_.back();
     free_.pop_back();
   }
-  Group& group = slots_[slot];
+  Group& group = slot(at);
   group.key = key;
   group.state = std::move(state);
-  group.charged = need;
-  bytes_ += need;
-  index_.emplace(key, slot);
-  link(slot, 0);
+  group.place.slot = at;
+  index_.insert(at);
   return &group;
 }
 
-// Evicts groups with a single hit, the longest quiet first, until `need` bytes fit.
-bool GroupTable::make_room(size_t need, uint32_t spare) {
-  while (bytes_ + need > bytes_max_) {
-    uint32_t victim = lists_[0].tail;
-    if (victim == spare && victim != kNone) victim = slots_[victim].previous;
-    if (victim == kNone) return false;
-    ++evictions_;
-    erase(slots_[victim].key);
+void GroupTable::charge(Group& group) {
+  size_t now = kGroupOverhead + group.state->bytes() + group.dossier.bytes();
+  counts_.bytes = counts_.bytes - group.charged + now;
+  group.charged = now;
+}
+
+void GroupTable::touch(Group& group, double progress, uint64_t hits) {
+  GroupPlace& place_now = group.place;
+  if (!place_now.linked) {
+    uint32_t unseen = door_.count(GroupKeyHash()(group.key), group.key.high);
+    place_now.unseen = static_cast<uint8_t>(unseen);
+  }
+  place(group, group.firing ? kFires : rank_of(progress, hits, place_now.unseen));
+}
+
+void GroupTable::restore(Group& group, uint8_t rank) {
+  place(group, group.firing ? kFires : std::min(rank, kHolds));
+}
+
+void GroupTable::place(Group& group, uint8_t rank) {
+  charge(group);
+  const bool newcomer = !group.place.linked;
+  if (newcomer || group.place.rank != rank) {
+    if (!newcomer) unlink(group);
+    link(group, rank);
+  } else {
+    group.place.hit_since = true;
+  }
+  group.place.aged = false;
+  mark_changed(group);
+  // A newcomer takes the place of lower ranks only; a group that grew, of its equals too.
+  const int rank_max = std::min<int>(rank, kHolds) - (newcomer ? 1 : 0);
+  if (!make_room(group.place.slot, rank_max) && !group.firing) {
+    ++(newcomer ? counts_.refused : counts_.evictions);
+    drop(group);
+  } else if (newcomer && group.place.unseen > 0) {
+    ++counts_.approximated;
+  }
+}
+
+// The first to give way: the lowest rank that is not above `rank_max`, and in it the group that has
+// been quiet for longest. A group that took hits since it was looked at last is passed over once
+// instead of being moved at each hit (second chance, as in the clock algorithm).
+uint32_t GroupTable::victim(uint32_t spare, int rank_max) {
+  for (int rank = 0; rank <= rank_max; ++rank) {
+    List& list = lists_[static_cast<size_t>(rank)];
+    while (list.tail != kNone && list.tail != list.head) {
+      Group& tail = slot(list.tail);
+      if (!tail.place.hit_since && list.tail != spare) break;
+      unlink(tail);
+      link(tail, static_cast<uint8_t>(rank));
+    }
+    if (list.tail != kNone && list.tail != spare) return list.tail;
+  }
+  return kNone;
+}
+
+// False when the groups that may give way are not enough.
+bool GroupTable::make_room(uint32_t spare, int rank_max) {
+  while (counts_.bytes > bytes_max_ - bytes_max_ / kDoorShare) {
+    uint32_t at = victim(spare, rank_max);
+    if (at == kNone) return false;
+    ++counts_.evictions;
+    drop(slot(at));
   }
   return true;
 }
 
-void GroupTable::touch(Group& group, double progress, uint64_t hits) {
-  auto slot = static_cast<uint32_t>(&group - slots_.data());
-  size_t now = kGroupOverhead + group.state->bytes() + group.dossier.bytes();
-  bytes_ = bytes_ - group.charged + now;
-  group.charged = now;
-  unlink(slot);
-  uint8_t rank = progress >= 1 || group.firing ? 3 : progress > 0.5 ? 2 : 1;
-  if (hits <= 1 && rank < 3) rank = 0;
-  link(slot, rank);
-  mark_changed(group);
-  // A group that grew may cost others their place: first single hits, then those furthest from an
-  // alert. Groups that hold are never dropped.
-  if (bytes_ > bytes_max_ && !make_room(0, slot)) {
-    if (rank == 0) {  // it got in through a gap that its evidence does not fit into
-      ++refused_;
-      erase(group.key);
-      return;
-    }
-    for (size_t rank_limit = 1; rank_limit < kRanks - 1 && bytes_ > bytes_max_; ++rank_limit) {
-      while (bytes_ > bytes_max_) {
-        uint32_t victim = lists_[rank_limit].tail;
-        if (victim == slot) victim = slots_[victim].previous;
-        if (victim == kNone) break;
-        ++evictions_;
-        erase(slots_[victim].key);
-      }
-    }
-  }
+// Erases, and leaves a note of the hits that are lost.
+void GroupTable::drop(Group& group) {
+  door_.note(GroupKeyHash()(group.key), group.key.high,
+             std::max<uint64_t>(1, group.dossier.events()) + group.place.unseen);
+  erase(group.key);
+}
+
+void GroupTable::age(Group& group) {
+  if (group.place.aged) return;
+  group.place.aged = true;
+  auto half = static_cast<uint8_t>(group.place.rank / 2);
+  unlink(group);
+  link(group, half);
 }
 
 void GroupTable::mark_changed(Group& group) {
-  if (!track_changes_ || group.dirty) return;
-  group.dirty = true;
-  dirty_.push_back(static_cast<uint32_t>(&group - slots_.data()));
+  if (!track_changes_ || group.place.dirty) return;
+  group.place.dirty = true;
+  dirty_.push_back(group.place.slot);
 }
 
 void GroupTable::erase(const GroupKey& key) {
   auto it = index_.find(key);
   if (it == index_.end()) return;
-  uint32_t slot = it->second;
-  unlink(slot);
-  bytes_ -= slots_[slot].charged;
-  if (slots_[slot].stored) erased_.push_back(key);
-  slots_[slot] = Group{};
-  free_.push_back(slot);
+  uint32_t at = *it;
+  Group& group = slot(at);
+  if (group.place.linked) unlink(group);
+  counts_.bytes -= group.charged;
+  if (group.place.stored) erased_.push_back(key);
   index_.erase(it);
+  group = Group{};
+  free_.push_back(at);
 }
 
-void GroupTable::link(uint32_t slot, uint8_t rank) {
-  Group& group = slots_[slot];
+void GroupTable::link(Group& group, uint8_t rank) {
+  GroupPlace& at = group.place;
   List& list = lists_[rank];
-  group.rank = rank;
-  group.previous = kNone;
-  group.next = list.head;
-  if (list.head != kNone) slots_[list.head].previous = slot;
-  list.head = slot;
-  if (list.tail == kNone) list.tail = slot;
+  at.rank = rank;
+  at.linked = true;
+  at.hit_since = false;
+  at.previous = kNone;
+  at.next = list.head;
+  if (list.head != kNone) slot(list.head).place.previous = at.slot;
+  list.head = at.slot;
+  if (list.tail == kNone) list.tail = at.slot;
 }
 
-void GroupTable::unlink(uint32_t slot) {
-  Group& group = slots_[slot];
-  List& list = lists_[group.rank];
-  if (group.previous != kNone) {
-    slots_[group.previous].next = group.next;
-  } else {
-    list.head = group.next;
-  }
-  if (group.next != kNone) {
-    slots_[group.next].previous = group.previous;
-  } else {
-    list.tail = group.previous;
-  }
+void GroupTable::unlink(Group& group) {
+  GroupPlace& at = group.place;
+  List& list = lists_[at.rank];
+  (at.previous != kNone ? slot(at.previous).place.next : list.head) = at.next;
+  (at.next != kNone ? slot(at.next).place.previous : list.tail) = at.previous;
 }
 
 GroupTable::Changes GroupTable::take_changes() {
   Changes changes;
-  for (uint32_t slot : dirty_) {
-    Group& group = slots_[slot];
-    if (!group.state || !group.dirty) continue;  // erased since
-    group.dirty = false;
-    group.stored = true;
+  for (uint32_t at : dirty_) {
+    Group& group = slot(at);
+    if (!group.state || !group.place.dirty) continue;  // erased since
+    group.place.dirty = false;
+    group.place.stored = true;
     changes.changed.push_back(&group);
   }
   dirty_.clear();
@@ -248,7 +213,11 @@ GroupTable::Changes GroupTable::take_changes() {
 }
 
 GroupStats GroupTable::stats() const {
-  return {index_.size(), bytes_, bytes_max_, evictions_, refused_};
+  GroupStats stats = counts_;
+  stats.groups = index_.size();
+  stats.bytes += door_.bytes();
+  stats.bytes_max = bytes_max_;
+  return stats;
 }
 
 }  // namespace picket

@@ -1,8 +1,9 @@
 // Engine state to rows and back.
 //
-// Format: one row per changed group (key: GroupKey; value: last hit, state, dossier, and when
-// the group waits for a moment that moment and the group's values), one per changed alert (key:
-// GroupKey; value: AlertTable::encode), and one meta row, rewritten each time:
+// Format: one row per changed group (key: GroupKey; value: u32 version, last hit, rank in the
+// table, state, dossier, and when the group waits for a moment that moment and the group's values),
+// one per changed alert (key: GroupKey; value: AlertTable::encode), and one meta row, rewritten
+// each time:
 //   u32 version, i64 watermark
 //   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order): streams by id
 //   u32 n, n x (text GroupKey, i64 until): alerts that may not open again yet
@@ -10,9 +11,9 @@
 //   u32 n, n x (i64 key, i64 time, u32 stream, u64 order, text record): hits in the reorder buffer
 // Each value ends in a hash of its key and the bytes before, so that a damaged row is not believed.
 // Volume: a row per group that took a hit since the last commit, typically a few hundred bytes.
-// A reader passes over rows that it cannot read or whose rule is gone, and counts them; a meta row
-// of another version, or hits of another rule set (rule ids would mean other rules), are passed
-// over too.
+// A reader passes over rows that it cannot read or whose rule is gone, and counts them; rows of
+// another version, or hits of another rule set (rule ids would mean other rules), are passed over
+// too.
 //
 // Tested by snapshot_test.cc.
 #include <xxhash.h>
@@ -26,6 +27,8 @@ namespace picket {
 namespace {
 
 constexpr uint32_t kMetaVersion = 1;
+// 1 had no version: such rows began with the time of the last hit, in milliseconds.
+constexpr uint32_t kGroupVersion = 2;
 constexpr std::string_view kMetaKey = "meta";
 
 uint64_t hash_of(std::string_view key, std::string_view value) {
@@ -51,7 +54,9 @@ EngineChanges Engine::take_changes() {
   for (const GroupKey& key : groups.erased) changes.groups.push_back({key.encode(), {}, true});
   for (const Group* group : groups.changed) {
     std::string value;
+    put_bytes(value, kGroupVersion);
     put_bytes(value, to_ms(group->last));
+    put_bytes(value, group->place.rank);
     std::string state;
     group->state->encode(state);
     put_text(value, state);
@@ -130,13 +135,18 @@ bool Engine::restore_group(const EngineChanges::Row& row) {
   const CorrelationProgram& program = rules_->correlations()[rule->second];
   std::string_view in = row.value;
   if (!unseal(row.key, in)) return false;
+  uint32_t version = 0;
   int64_t last = 0;
+  uint8_t rank = 0;
   std::string_view state;
   Dossier dossier;
   std::unique_ptr<GroupState> made = program.correlator->make_state();
   int64_t wake = 0;
   std::string values;
-  if (!take_bytes(in, last) || !take_text(in, state) || !dossier.decode(in)) return false;
+  if (!take_bytes(in, version) || version != kGroupVersion || !take_bytes(in, last) ||
+      !take_bytes(in, rank) || !take_text(in, state) || !dossier.decode(in)) {
+    return false;
+  }
   bool waits = !in.empty();
   if (waits && (!take_bytes(in, wake) || !take_text(in, values) || !in.empty())) return false;
   if (!made->decode(state)) return false;
@@ -146,13 +156,12 @@ bool Engine::restore_group(const EngineChanges::Row& row) {
     made = std::move(timed);
   }
   Group* group = groups_.add(*key, std::move(made));
-  if (!group) return false;
   group->correlation = rule->second;
   group->last = timestamp_ms(last);
   group->dossier = std::move(dossier);
-  group->stored = true;
+  group->place.stored = true;
   // Whether it fires is what the alert's row says: without that row nothing would ever end it.
-  groups_.touch(*group, 0.0, group->dossier.events);
+  groups_.restore(*group, rank);
   return true;
 }
 
@@ -169,7 +178,7 @@ bool Engine::restore_alert(const EngineChanges::Row& row) {
   if (!active->shadow) ++stats_.alerts_active[static_cast<size_t>(active->alert.severity)];
   if (Group* group = groups_.find(active->key)) {
     group->firing = true;
-    groups_.touch(*group, 1.0, group->dossier.events);
+    groups_.touch(*group, 1.0, group->dossier.events());
   }
   alerts_.open(*std::move(active));
   return true;

@@ -83,8 +83,9 @@ struct GroupStats {
   uint64_t groups = 0;
   uint64_t bytes = 0;
   uint64_t bytes_max = 0;
-  uint64_t evictions = 0;
-  uint64_t refused = 0;  // newcomers turned away because every kept group was more suspicious
+  uint64_t evictions = 0;     // groups that gave way
+  uint64_t refused = 0;       // hits of newcomers that found no group less suspicious than they
+  uint64_t approximated = 0;  // groups that began with hits missing, after being refused or evicted
 };
 
 // Refusals by code and cause. Codes come from the logs, so the table is capped: what is beyond

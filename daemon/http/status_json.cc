@@ -40,6 +40,7 @@ void write_pipeline(JsonWriter& json, const Snapshot& s) {
   json.member("bytes_max", s.engine.groups.bytes_max);
   json.member("evictions", s.engine.groups.evictions);
   json.member("refused", s.engine.groups.refused);
+  json.member("approximated", s.engine.groups.approximated);
   json.end_object();
 }
 

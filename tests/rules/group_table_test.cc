@@ -17,14 +17,38 @@ class FakeState final : public GroupState {
 
 GroupKey key_of(uint64_t id) { return {1, id * 0x9E3779B97F4A7C15, id}; }
 
-// A hit of group `id`; false when the table turned it away.
-bool hit(GroupTable& table, uint64_t id, double progress, Timestamp time = timestamp_ms(0)) {
+EvidenceView evidence(std::string_view request_id = "") {
+  return {.texts = {request_id, "", "", "", "", "cause", ""}};
+}
+
+// A hit of group `id`, each of which brings it `step` nearer to an alert; false when the table did
+// not keep it.
+bool hit(GroupTable& table, uint64_t id, double step, Timestamp time = timestamp_ms(0)) {
   Group* group = table.find_or_add(key_of(id), [] { return std::make_unique<FakeState>(); });
-  if (!group) return false;
   group->last = time;
-  group->dossier.add({.time = time, .cause = "cause"}, 4);
-  table.touch(*group, progress, group->dossier.events);
-  return true;
+  group->dossier.add(evidence(), 4);
+  const uint64_t hits = group->dossier.events();
+  table.touch(*group, step * static_cast<double>(hits), hits);
+  return table.find(key_of(id)) != nullptr;
+}
+
+uint64_t events(GroupTable& table, uint64_t id) {
+  Group* group = table.find(key_of(id));
+  return group ? group->dossier.events() : 0;
+}
+
+// Groups 1, 2, ... with `hits` hits each until the table is full. Returns how many are in it.
+uint64_t fill(GroupTable& table, uint64_t hits, double step) {
+  for (uint64_t id = 1;; ++id) {
+    for (uint64_t i = 0; i < hits; ++i) hit(table, id, step);
+    if (table.stats().evictions + table.stats().refused > 0) return table.stats().groups;
+  }
+}
+
+uint64_t kept(GroupTable& table, uint64_t groups) {
+  uint64_t count = 0;
+  for (uint64_t id = 1; id <= groups; ++id) count += table.find(key_of(id)) != nullptr;
+  return count;
 }
 
 TEST(GroupTable, KeepsToItsBudget) {
@@ -42,90 +66,165 @@ TEST(GroupTable, KeepsToItsBudget) {
 }
 
 TEST(GroupTable, InventedKeysCannotPushOutASuspect) {
-  GroupTable table(256 << 10, false);
-  for (uint64_t id = 1; id <= 40; ++id) {
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(hit(table, id, 0.6));
+  for (uint64_t hits_each : {1, 2, 3}) {
+    GroupTable table(256 << 10, false);
+    for (uint64_t id = 1; id <= 40; ++id) {
+      for (int i = 0; i < 4; ++i) ASSERT_TRUE(hit(table, id, 1 / 6.0));
+    }
+    for (uint64_t id = 1'000; id < 101'000; ++id) {
+      for (uint64_t i = 0; i < hits_each; ++i) hit(table, id, 1 / 6.0);
+    }
+    for (uint64_t id = 1; id <= 40; ++id) EXPECT_EQ(events(table, id), 4U) << id;
+    EXPECT_GT(table.stats().evictions + table.stats().refused, 90'000U);
+    EXPECT_LE(table.stats().bytes, table.stats().bytes_max);
   }
-  for (uint64_t id = 1'000; id < 301'000; ++id) hit(table, id, 0.2);
-  for (uint64_t id = 1; id <= 40; ++id) {
-    Group* group = table.find(key_of(id));
-    ASSERT_NE(group, nullptr) << id;
-    EXPECT_EQ(group->dossier.events, 3U) << id;
-  }
-  EXPECT_GT(table.stats().evictions, 290'000U);
 }
 
-// Groups 1, 2, ... with two hits each, until the table is full. Returns the number tried.
-uint64_t fill(GroupTable& table, double progress) {
-  uint64_t id = 0;
-  while (table.stats().evictions + table.stats().refused == 0 && id < 10'000) {
-    ++id;
-    for (int i = 0; i < 2; ++i) hit(table, id, progress);
+TEST(GroupTable, EqualsKeepTheirPlace) {
+  for (uint64_t hits_each : {1, 2, 3, 5}) {
+    GroupTable table(64 << 10, false);
+    const uint64_t full = fill(table, hits_each, 0.001);
+    ASSERT_GT(full, 20U);
+    for (uint64_t id = 100'000; id < 103'000; ++id) {
+      for (uint64_t i = 0; i < hits_each; ++i) hit(table, id, 0.001);
+    }
+    EXPECT_GE(kept(table, full + 1), full - 1) << "with as many hits as the others";
   }
-  return id;
 }
 
-TEST(GroupTable, SingleHitsNeverCostAGroupWithMoreItsPlace) {
-  GroupTable table(32 << 10, false);
-  const uint64_t tried = fill(table, 0.4);
-  std::vector<uint64_t> kept;
-  for (uint64_t id = 1; id <= tried; ++id) {
-    Group* group = table.find(key_of(id));
-    if (group && group->dossier.events > 1) kept.push_back(id);
+TEST(GroupTable, AReturningNewcomerGetsTheRankOfItsHits) {
+  GroupTable table(64 << 10, false);
+  const uint64_t full = fill(table, 3, 0.1);
+  const uint64_t before = table.stats().approximated;
+  for (int i = 1; i <= 3; ++i) EXPECT_FALSE(hit(table, 99'999, 0.1)) << i;
+  EXPECT_TRUE(hit(table, 99'999, 0.1)) << "its fourth hit: more than the others have";
+  EXPECT_EQ(events(table, 99'999), 1U);
+  EXPECT_EQ(table.stats().approximated, before + 1);
+  for (uint64_t id = 200'000; id < 210'000; ++id) {
+    for (int i = 0; i < 3; ++i) hit(table, id, 0.1);
   }
-  ASSERT_GT(kept.size(), 10U);
-  for (uint64_t id = 100'000; id < 110'000; ++id) hit(table, id, 0.4);
-  for (uint64_t id : kept) EXPECT_NE(table.find(key_of(id)), nullptr) << id;
-  EXPECT_LE(table.stats().bytes, table.stats().bytes_max);
-  EXPECT_GT(table.stats().refused + table.stats().evictions, 9'000U) << "counted either way";
+  EXPECT_TRUE(hit(table, 99'999, 0.1));
+  EXPECT_EQ(events(table, 99'999), 2U) << "it kept its place";
+  EXPECT_GE(kept(table, full + 1), full - 2);
+}
+
+TEST(GroupTable, CheapHitsDoNotDisplaceWhoIsNearerToAnAlert) {
+  GroupTable table(64 << 10, false);
+  const uint64_t full = fill(table, 4, 0.2);
+  for (uint64_t id = 100'000; id < 110'000; ++id) {
+    for (int i = 0; i < 3; ++i) hit(table, id, 0.2);
+  }
+  EXPECT_GE(kept(table, full + 1), full - 1);
+}
+
+TEST(GroupTable, WhatHoldsAtOnceIsJudgedThoughMemoryIsFull) {
+  GroupTable table(64 << 10, false);
+  fill(table, 1, 0.1);
+  EXPECT_TRUE(hit(table, 77'777, 1.0));
+}
+
+TEST(GroupTable, WhoGaveWayReturnsAheadOfNewcomers) {
+  GroupTable table(64 << 10, false);
+  const uint64_t full = fill(table, 2, 0.05);
+  for (uint64_t id = 50'000; id < 50'000 + full; ++id) {
+    for (int i = 0; i < 5; ++i) hit(table, id, 0.1);
+  }
+  ASSERT_EQ(kept(table, full), 0U);
+  ASSERT_GT(table.stats().evictions, full - 2);
+  hit(table, 1, 0.1);
+  Group* group = table.find(key_of(1));
+  EXPECT_TRUE(group == nullptr || group->place.unseen == 2) << "two hits are remembered";
+  for (int i = 0; i < 4 && table.find(key_of(1)) == nullptr; ++i) hit(table, 1, 0.1);
+  EXPECT_NE(table.find(key_of(1)), nullptr);
 }
 
 TEST(GroupTable, AGrowingGroupCostsTheLeastSuspiciousTheirPlace) {
-  GroupTable table(32 << 10, false);
-  ASSERT_TRUE(hit(table, 99'999, 0.9));
-  ASSERT_TRUE(hit(table, 99'999, 0.9));
-  const uint64_t tried = fill(table, 0.1);
-  Group* group = table.find(key_of(tried - 1));
+  GroupTable table(64 << 10, false);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(hit(table, 99'999, 0.45));
+  const uint64_t full = fill(table, 2, 0.03);
+  ASSERT_TRUE(hit(table, full - 1, 0.03));
+  Group* group = table.find(key_of(full - 1));
   ASSERT_NE(group, nullptr);
-  for (int i = 0; i < 10; ++i) {
-    group->dossier.add({.request_id = std::string(1'000, 'r'), .cause = "c"}, 10);
-  }
-  table.touch(*group, 0.1, group->dossier.events);
-  EXPECT_NE(table.find(key_of(tried - 1)), nullptr) << "not the group itself";
+  for (int i = 0; i < 10; ++i) group->dossier.add(evidence(std::string(1'000, 'r')), 10);
+  table.touch(*group, 0.1, 3);
+  EXPECT_NE(table.find(key_of(full - 1)), nullptr) << "not the group itself";
   EXPECT_NE(table.find(key_of(99'999)), nullptr) << "nearly there: goes last";
-  EXPECT_EQ(table.find(key_of(2)), nullptr) << "the longest quiet of the others";
+  EXPECT_EQ(table.find(key_of(1)), nullptr) << "the longest quiet of the others";
   EXPECT_LE(table.stats().bytes, table.stats().bytes_max);
+}
+
+TEST(GroupTable, OfEqualsTheLongestQuietGoesFirst) {
+  GroupTable table(64 << 10, false);
+  const uint64_t full = fill(table, 10, 0.001);
+  for (int i = 0; i < 4; ++i) hit(table, 40'000, 0.25);  // the table looks who took hits until here
+  std::vector<uint64_t> active;
+  uint64_t quiet = 0;
+  for (uint64_t id = 1; id <= full; ++id) {
+    if (events(table, id) != 10) continue;
+    if (id % 2 == 0 && hit(table, id, 0.001)) active.push_back(id);
+    quiet += id % 2;
+  }
+  ASSERT_GT(active.size(), 5U);
+  for (uint64_t id = 50'000; id < 50'000 + quiet / 2; ++id) {
+    for (int i = 0; i < 4; ++i) hit(table, id, 0.25);
+  }
+  for (uint64_t id : active) EXPECT_EQ(events(table, id), 11U) << id;
 }
 
 TEST(GroupTable, FiringGroupsAreNeverDropped) {
   GroupTable table(16 << 10, false);
   for (uint64_t id = 1; id <= 200; ++id) {
-    hit(table, id, 1.0);
-    if (Group* group = table.find(key_of(id))) group->firing = true;
+    Group* group = table.find_or_add(key_of(id), [] { return std::make_unique<FakeState>(); });
+    group->firing = true;
+    table.touch(*group, 1.0, 1);
   }
-  uint64_t kept = table.stats().groups;
   for (uint64_t id = 1'000; id < 3'000; ++id) hit(table, id, 0.5);
-  for (uint64_t id = 1; id <= kept; ++id) EXPECT_NE(table.find(key_of(id)), nullptr) << id;
+  EXPECT_EQ(kept(table, 200), 200U);
+  EXPECT_EQ(table.stats().groups, 200U) << "there is no room for others";
 }
 
-TEST(GroupTable, ExpiresTheLongestQuietFirstAndAFewPerCall) {
+auto memory_of(int64_t ms) {
+  return [ms](const Group&) { return Duration(ms); };
+}
+bool never(const Group&) { return false; }
+
+TEST(GroupTable, ExpiresWhoWasQuietAFewPerCall) {
   GroupTable table(1 << 20, false);
   for (uint64_t id = 0; id < 20; ++id) {
     hit(table, id, 0.2, timestamp_ms(static_cast<int64_t>(id)));
   }
-  auto before = [](int64_t ms) { return [ms](const Group&) { return timestamp_ms(ms); }; };
-  table.expire(before(0));
+  auto pass = [&](int64_t now) {
+    for (int i = 0; i < 20; ++i) table.expire(timestamp_ms(now), memory_of(100), never);
+  };
+  pass(100);
   EXPECT_EQ(table.stats().groups, 20U);
-  table.expire(before(10));
-  EXPECT_LT(table.stats().groups, 20U);
-  EXPECT_GE(table.stats().groups, 10U) << "bounded work per call";
-  for (int i = 0; i < 10; ++i) table.expire(before(10));
+  table.expire(timestamp_ms(110), memory_of(100), never);
+  EXPECT_GE(table.stats().groups, 16U) << "bounded work per call";
+  pass(110);
   EXPECT_EQ(table.stats().groups, 10U);
   EXPECT_EQ(table.find(key_of(9)), nullptr);
   EXPECT_NE(table.find(key_of(10)), nullptr);
   table.find(key_of(10))->firing = true;
-  for (int i = 0; i < 20; ++i) table.expire(before(100));
+  auto waits = [](const Group& group) { return group.key == key_of(11); };
+  for (int i = 0; i < 20; ++i) table.expire(timestamp_ms(999), memory_of(100), waits);
   EXPECT_NE(table.find(key_of(10)), nullptr) << "firing groups stay";
+  EXPECT_NE(table.find(key_of(11)), nullptr) << "so do those that wait for a moment";
+  EXPECT_EQ(table.stats().groups, 2U);
+}
+
+TEST(GroupTable, WhoWasQuietForHalfItsTimeCountsForHalf) {
+  GroupTable table(64 << 10, false);
+  const uint64_t full = fill(table, 5, 0.1);
+  for (int i = 0; i < 500; ++i) table.expire(timestamp_ms(50), memory_of(100), never);
+  EXPECT_FALSE(hit(table, 99'999, 0.1)) << "not yet";
+  for (int i = 0; i < 2'000; ++i) table.expire(timestamp_ms(51), memory_of(100), never);
+  ASSERT_GE(kept(table, full + 1), full - 1) << "they are there";
+  uint64_t admitted = 0;
+  for (uint64_t id = 50'000; id < 50'010; ++id) {
+    for (int i = 0; i < 4; ++i) hit(table, id, 0.1, timestamp_ms(51));
+    admitted += table.find(key_of(id)) != nullptr;
+  }
+  EXPECT_EQ(admitted, 10U) << "who is three quarters there and active comes first";
 }
 
 TEST(GroupTable, TellsWhatChangedOnceAndWhatIsGone) {
@@ -157,37 +256,6 @@ TEST(GroupKey, ToBytesAndBack) {
   EXPECT_EQ(GroupKey::decode(key.encode()), key);
   EXPECT_FALSE(GroupKey::decode(key.encode() + "x"));
   EXPECT_FALSE(GroupKey::decode("short"));
-}
-
-TEST(Dossier, KeepsTheFirstAndTheLastEvents) {
-  Dossier dossier;
-  for (int i = 0; i < 20; ++i) {
-    dossier.add({.request_id = std::to_string(i), .cause = i % 3 == 0 ? "x" : "y"}, 5);
-  }
-  EXPECT_EQ(dossier.events, 20U);
-  std::vector<std::string> ids;
-  for (const auto* items : {&dossier.first, &dossier.last}) {
-    for (const EvidenceItem& item : *items) ids.push_back(item.request_id);
-  }
-  EXPECT_EQ(ids, (std::vector<std::string>{"0", "1", "2", "18", "19"}));
-  std::vector<std::pair<std::string, uint64_t>> causes = {{"x", 7}, {"y", 13}};
-  EXPECT_EQ(dossier.causes, causes);
-  std::string bytes;
-  dossier.encode(bytes);
-  Dossier again;
-  std::string_view in = bytes;
-  ASSERT_TRUE(again.decode(in));
-  EXPECT_TRUE(in.empty());
-  EXPECT_EQ(again.causes, causes);
-  EXPECT_EQ(again.last.back().request_id, "19");
-}
-
-TEST(Dossier, IsBounded) {
-  Dossier dossier;
-  for (int i = 0; i < 1'000; ++i) dossier.add({.cause = "c" + std::to_string(i)}, 0);
-  EXPECT_EQ(dossier.events, 1'000U);
-  EXPECT_EQ(dossier.causes.size(), Dossier::kCausesMax);
-  EXPECT_TRUE(dossier.first.empty() && dossier.last.empty());
 }
 
 }  // namespace
