@@ -103,6 +103,8 @@ void set_annotation(Alert& alert, std::string_view name, std::string value) {
 }  // namespace
 
 void Engine::judge(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out) {
+  // Nearly all hits are of groups without an alert that stay without one.
+  if (!group.firing && !judgement.holds) return;
   if (ActiveAlert* active = alerts_.find(group.key)) {
     update_alert(*active, group, judgement, out);
   } else if (judgement.holds) {

@@ -23,16 +23,12 @@ void HitWriter::capture(uint16_t index, std::string_view value) {
 void HitWriter::finish() { std::memcpy(out_.data() + count_at_, &count_, sizeof(count_)); }
 
 bool HitView::parse(std::string_view record, size_t captures) {
-  rules_.clear();
   values_.assign(captures, {});
-  present_.assign(captures, false);
   uint32_t rules = 0;
   if (!take_bytes(record, rules) || rules > record.size() / sizeof(RuleId)) return false;
-  for (uint32_t i = 0; i < rules; ++i) {
-    RuleId rule = 0;
-    if (!take_bytes(record, rule)) return false;
-    rules_.push_back(rule);
-  }
+  rules_.resize(rules);
+  if (rules > 0) std::memcpy(rules_.data(), record.data(), rules * sizeof(RuleId));
+  record.remove_prefix(rules * sizeof(RuleId));
   uint16_t count = 0;
   if (!take_bytes(record, count)) return false;
   for (uint16_t i = 0; i < count; ++i) {
@@ -41,7 +37,6 @@ bool HitView::parse(std::string_view record, size_t captures) {
     if (!take_bytes(record, index) || !take_bytes(record, size)) return false;
     if (index >= captures || size > record.size()) return false;
     values_[index] = record.substr(0, size);
-    present_[index] = true;
     record.remove_prefix(size);
   }
   return record.empty();

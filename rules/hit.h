@@ -90,13 +90,12 @@ class HitView {
 
   const std::vector<RuleId>& rules() const { return rules_; }
   // The captured value, or nothing when the event did not have it. Empty text counts as present.
-  bool has(uint16_t index) const { return present_[index]; }
+  bool has(uint16_t index) const { return values_[index].data() != nullptr; }
   std::string_view value(uint16_t index) const { return values_[index]; }
 
  private:
   std::vector<RuleId> rules_;
-  std::vector<std::string_view> values_;
-  std::vector<bool> present_;
+  std::vector<std::string_view> values_;  // without data: not there
 };
 
 }  // namespace picket
