@@ -38,10 +38,11 @@ struct Judgement {
 // hit with several roles.
 struct GroupHit {
   Timestamp time{};
-  uint64_t roles = 1;                 // bit i: it matched the i-th rule of CorrelationSpec::rules
-  uint64_t value_hash = 0;            // of the counted field or tuple
-  bool has_value = false;             // all counted fields are there
-  std::optional<double> number = {};  // of the first counted field, when it is one
+  uint64_t roles = 1;       // bit i: it matched the i-th rule of CorrelationSpec::rules
+  uint64_t value_hash = 0;  // of the counted field or tuple
+  bool has_value = false;   // all counted fields are there
+  // Of the first counted field, when it is one and the correlator wants_numbers().
+  std::optional<double> number = {};
 };
 
 // At most this many rules can be referenced by one correlation.

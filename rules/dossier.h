@@ -43,6 +43,14 @@ class Dossier {
   // in every call.
   void add(const EvidenceView& item, size_t keep);
 
+  // Asks for the memory that add() will touch, so that it is there by then.
+  void prefetch() const {
+    __builtin_prefetch(items_.data() + last_at_);
+    for (size_t line = 0; line < 4; ++line) {
+      __builtin_prefetch(items_.data() + items_.size() + line * 64, /*rw=*/1);
+    }
+  }
+
   uint64_t events() const { return events_; }
   // The first and the last events, in the order in which they were added.
   std::vector<EvidenceItem> evidence() const;

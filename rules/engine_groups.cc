@@ -89,7 +89,7 @@ void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
     return;
   }
   Group* group = groups_.find_or_add(to.group, [&] { return program.correlator->make_state(); });
-  if (!group) return;
+  group->dossier.prefetch();
   group->correlation = to.feed->correlation;
   // A group that could have expired counts as expired, whether it still is in memory or not.
   if (can_expire(*group, hand_.key)) {
@@ -123,6 +123,7 @@ bool Engine::fill_values(const Feed& feed, FeedHit& to) const {
   if (feed.value.empty()) return false;
   std::vector<std::string> carried;
   if (hand_.match != nullptr) carried = split_group_values(hand_.match->values);
+  const bool numbers = rules_->correlations()[feed.correlation].needs_numbers;
   XXH64_hash_t hash = 0;
   bool first = true;
   for (uint16_t place : feed.value) {
@@ -130,7 +131,7 @@ bool Engine::fill_values(const Feed& feed, FeedHit& to) const {
                                         : place != kNoCapture && hand_.view.has(place);
     if (!there) return false;
     std::string_view value = hand_.match != nullptr ? carried[place] : hand_.view.value(place);
-    if (first) to.hit.number = to_number(value);
+    if (first && numbers) to.hit.number = to_number(value);
     first = false;
     hash = XXH3_64bits_withSeed(value.data(), value.size(), hash + 1);
   }

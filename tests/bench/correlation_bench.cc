@@ -254,6 +254,6 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   picket::register_lanes();
   benchmark::RunSpecifiedBenchmarks();
-  picket::print_ratios();
+  if (benchmark::GetBenchmarkFilter().empty()) picket::print_ratios();
   return 0;
 }
