@@ -15,26 +15,22 @@ namespace {
 
 using Kind = CompiledPredicate::Kind;
 
-constexpr size_t kAffixMax = 8;
 constexpr int kAtomMin = 3;  // shorter atoms of expressions are found everywhere
+// Shorter texts by which no rule is told are searched when a candidate asks: to find all their
+// places in every value costs more.
+constexpr size_t kAskedMin = 5;
 
 bool needs_scan(Kind kind) {
   return kind == Kind::Contains || kind == Kind::Glob || kind == Kind::Regex;
 }
 
-// The last bytes of `text`, as many as are looked for.
-std::string tail(std::string_view text) {
-  return folded(text.substr(text.size() - std::min(text.size(), TextScan::kTextMax)));
-}
-
-// The longest piece of `text` that JSON has one way to write, in a line without \u escapes.
+// The longest piece of `text` that JSON has one way to write, in a line without \u and \/.
 std::string_view plain_piece(std::string_view text) {
   std::string_view best;
   size_t start = 0;
   for (size_t i = 0; i <= text.size(); ++i) {
     bool plain = i < text.size() && static_cast<unsigned char>(text[i]) >= 0x20 &&
-                 static_cast<unsigned char>(text[i]) < 0x7F && text[i] != '"' && text[i] != '\\' &&
-                 text[i] != '/';
+                 static_cast<unsigned char>(text[i]) < 0x7F && text[i] != '"' && text[i] != '\\';
     if (plain) continue;
     if (i - start > best.size()) best = text.substr(start, i - start);
     start = i + 1;
@@ -61,12 +57,6 @@ bool ascii_pattern(const std::string& pattern) {
   return true;
 }
 
-uint64_t affix_key(std::string_view text) {
-  uint64_t word = 0;
-  std::memcpy(&word, text.data(), text.size());
-  return fold8(word) ^ (text.size() << 56);
-}
-
 }  // namespace
 
 // Collects the tests of one field, then writes them out in one go.
@@ -74,7 +64,8 @@ class FactIndex::Builder {
  public:
   Builder(FactIndex& facts, FieldId field) : facts_(facts) { made_.field = field; }
 
-  void add(const CompiledPredicate& predicate, uint32_t id, bool scan) {
+  // `scan`: its field is scanned anyway; `witness`: some rule is told by it.
+  void add(const CompiledPredicate& predicate, uint32_t id, bool scan, bool witness) {
     std::string key;
     switch (predicate.kind) {
       case Kind::Exact:
@@ -90,15 +81,15 @@ class FactIndex::Builder {
       case Kind::Suffix:
         return affix(predicate.text, id, /*prefix=*/false);
       case Kind::Contains:
-        if (scan && !predicate.text.empty()) {
-          lead(tail(predicate.text), {Lead::Kind::Contains, id});
+        if (scan && predicate.text.size() >= (witness ? 1 : kAskedMin)) {
+          lead(folded(predicate.text), {Lead::Kind::Contains, id});
         }
         return;
       case Kind::Glob:
-        if (scan) glob(predicate, id);
+        if (witness) glob(predicate, id);
         return;
       case Kind::Regex:
-        if (scan) regex(predicate, id);
+        if (witness) regex(predicate, id);
         return;
       default:
         return;
@@ -111,8 +102,8 @@ class FactIndex::Builder {
     if (predicate.kind == Kind::Contains) text = predicate.text;
     if (predicate.kind == Kind::Glob) text = longest_part(predicate.parts);
     std::string_view piece = plain_piece(text);
-    if (piece.size() >= static_cast<size_t>(kAtomMin)) {
-      lead(tail(piece), {Lead::Kind::Test, id});
+    if (!piece.empty()) {
+      lead(folded(piece), {Lead::Kind::Test, id});
     } else {
       made_.tested.push_back(id);
       facts_.decided_[id] = 1;
@@ -136,7 +127,7 @@ class FactIndex::Builder {
       made_.leads.push_back(span);
       fragments.push_back(fragment);
     }
-    if (!fragments.empty()) made_.scan = TextScan::make(fragments);
+    made_.scan = TextScan(fragments);
     return std::move(made_);
   }
 
@@ -154,11 +145,13 @@ class FactIndex::Builder {
 
   void affix(std::string_view text, uint32_t id, bool prefix) {
     if (text.empty()) return;
-    const size_t size = std::min(text.size(), kAffixMax);
-    uint64_t key = affix_key(prefix ? text.substr(0, size) : text.substr(text.size() - size));
-    (prefix ? prefixes_ : suffixes_).emplace_back(key, id);
+    auto larger = std::upper_bound(kAffixSizes.begin(), kAffixSizes.end(), text.size());
+    const size_t size = *(larger - 1);
+    char bytes[kAffixMax] = {};
+    std::memcpy(bytes, text.data() + (prefix ? 0 : text.size() - size), size);
+    (prefix ? prefixes_ : suffixes_).emplace_back(affix_key(bytes, size), id);
     uint16_t& sizes = prefix ? made_.prefix_sizes : made_.suffix_sizes;
-    sizes = static_cast<uint16_t>(sizes | 1 << size);
+    sizes = static_cast<uint16_t>(sizes | 1 << (larger - 1 - kAffixSizes.begin()));
     decide(id);
   }
 
@@ -169,7 +162,7 @@ class FactIndex::Builder {
 
   void glob(const CompiledPredicate& predicate, uint32_t id) {
     std::string_view part = longest_part(predicate.parts);
-    if (part.size() >= 2) lead(tail(part), {Lead::Kind::Test, id});
+    if (part.size() >= 2) lead(folded(part), {Lead::Kind::Test, id});
   }
 
   void regex(const CompiledPredicate& predicate, uint32_t id) {
@@ -194,21 +187,22 @@ class FactIndex::Builder {
       if (!open) decide(made_.regex_predicates[i]);
     }
     for (size_t i = 0; i < atoms.size(); ++i) {
-      lead(tail(atoms[i]), {Lead::Kind::Atom, static_cast<uint32_t>(i)});
+      lead(folded(atoms[i]), {Lead::Kind::Atom, static_cast<uint32_t>(i)});
     }
   }
 
   Table table(Keyed& keyed) {
     std::sort(keyed.begin(), keyed.end());
     keyed.erase(std::unique(keyed.begin(), keyed.end()), keyed.end());
-    Table table;
+    Table table{BitFilter(keyed.size()), {}};
     for (size_t i = 0; i < keyed.size();) {
       Span span{static_cast<uint32_t>(facts_.items_.size()), 0};
       uint64_t key = keyed[i].first;
       for (; i < keyed.size() && keyed[i].first == key; ++i, ++span.count) {
         facts_.items_.push_back(keyed[i].second);
       }
-      table.emplace(key, span);
+      table.filter.add(mixed(key));
+      table.spans.emplace(key, span);
     }
     return table;
   }
@@ -234,24 +228,30 @@ void FactIndex::build(const PredicateSet& predicates, const std::vector<uint32_t
     if (field != kKeywordField && needs_scan(predicates[id].kind)) scanned[field] = 1;
   }
   std::map<FieldId, std::vector<uint32_t>> witnessed;
-  for (uint32_t id : witnesses) witnessed[predicates[id].field].push_back(id);
+  std::vector<uint8_t> witness(predicates.size(), 0);
+  for (uint32_t id : witnesses) {
+    witnessed[predicates[id].field].push_back(id);
+    witness[id] = 1;
+  }
   for (const auto& [field, ids] : by_field) {
     Builder builder(*this, field);
     if (field == kKeywordField) {
-      for (uint32_t id : ids) builder.add_keyword(predicates[id], id);
+      for (uint32_t id : ids) {
+        if (witness[id]) builder.add_keyword(predicates[id], id);
+      }
       line_ = std::make_unique<FieldIndex>(builder.finish());
       continue;
     }
     // A field by which no rule is told is looked at only when a candidate asks for it.
     if (costs[field] != 0 || !witnessed.contains(field)) continue;
-    for (uint32_t id : ids) builder.add(predicates[id], id, scanned[field]);
+    for (uint32_t id : ids) builder.add(predicates[id], id, scanned[field], witness[id]);
     FieldIndex made = builder.finish();
     for (uint32_t id : witnessed[field]) {
       if (decided_[id]) continue;
       made.tested.push_back(id);
       tested_[id] = 1;
     }
-    bool empty = made.exact.empty() && !made.scan && made.prefix_sizes == 0 &&
+    bool empty = made.exact.spans.empty() && made.scan.empty() && made.prefix_sizes == 0 &&
                  made.suffix_sizes == 0 && made.tested.empty();
     if (empty) continue;
     by_field_[field] = static_cast<int32_t>(fields_.size());

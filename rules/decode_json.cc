@@ -139,6 +139,8 @@ WalkError Decoder::Impl::one_record(const uint32_t*& at, int schema, bool root) 
   const char* start = root ? current_.context->line.data() : text + *first;
   const char* end = root ? text + current_.context->line.size() : text + *(at - 1) + 1;
   event_.raw = trimmed_end({start, static_cast<size_t>(end - start)});
+  current_.first = first;
+  current_.end = at;
   emit(guess);
   return WalkError::None;
 }

@@ -178,6 +178,8 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
     EventSink* sink = nullptr;
     const DecodePlan* plan = nullptr;
     PlanState* state = nullptr;
+    const uint32_t* first = nullptr;  // the record's tokens
+    const uint32_t* end = nullptr;
     uint32_t record_index = 0;
     bool enveloped = false;
   };

@@ -256,48 +256,12 @@ bool Decoder::Impl::any_element(const Value& array, ElementVisitor visit, void* 
   return false;
 }
 
-namespace {
-
-// Calls visit with every string inside `value`; true once visit says so.
-template <class Visit>
-bool visit_strings(simdjson::ondemand::value& value, int depth, const Visit& visit) {
-  if (depth > JsonWalk::kDepthMax) return false;
-  char first = value.raw_json_token()[0];
-  if (first == '"') return visit(value);
-  if (first == '{') {
-    simdjson::ondemand::object object;
-    if (value.get_object().get(object)) return false;
-    for (auto result : object) {
-      simdjson::ondemand::field field;
-      if (std::move(result).get(field)) return false;
-      if (visit_strings(field.value(), depth + 1, visit)) return true;
-    }
-  } else if (first == '[') {
-    simdjson::ondemand::array array;
-    if (value.get_array().get(array)) return false;
-    for (auto result : array) {
-      simdjson::ondemand::value element;
-      if (std::move(result).get(element)) return false;
-      if (visit_strings(element, depth + 1, visit)) return true;
-    }
-  }
-  return false;
-}
-
-}  // namespace
-
+// A string is a value unless a colon follows; the walk has checked all else.
 bool Decoder::Impl::any_string(ElementVisitor visit, void* state) {
-  std::string_view raw = event_.raw;
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object object;
-  size_t readable = raw.size() + simdjson::SIMDJSON_PADDING;
-  if (array_parser_.iterate(raw.data(), raw.size(), readable).get(document)) return false;
-  if (document.get_object().get(object)) return false;
-  auto each = [&](simdjson::ondemand::value& value) { return visit(state, element_value(value)); };
-  for (auto result : object) {
-    simdjson::ondemand::field field;
-    if (std::move(result).get(field)) return false;
-    if (visit_strings(field.value(), 1, each)) return true;
+  const char* text = line_tokens_.text();
+  for (const uint32_t* at = current_.first; at != current_.end; ++at) {
+    if (text[at[0]] != '"' || text[at[1]] == ':') continue;
+    if (visit(state, plain_string(scalar_value(text + at[0], text + at[1])))) return true;
   }
   return false;
 }

@@ -4,6 +4,7 @@
 #include <re2/filtered_re2.h>
 #include <xxhash.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -22,6 +23,7 @@ struct FactIndex::Look {
   const FieldIndex* index = nullptr;
   Value value = {};
   std::string_view text = {};
+  std::string_view folded = {};  // the same, where it is needed
 
   void test(uint32_t predicate) {
     if (!memo.is_true(predicate) && value_holds(predicates[predicate], event, value)) {
@@ -54,10 +56,6 @@ void FactIndex::begin(MatchMemo& memo) const {
     memo.results.resize(std::max(memo.results.size(), facts()));
     memo.scanned.resize(std::max(memo.scanned.size(), by_field_.size()));
     memo.queued.resize(std::max(memo.queued.size(), facts()));
-    for (const FieldIndex& field : fields_) {
-      if (field.scan) memo.scratch.prepare(*field.scan);
-    }
-    if (line_ && line_->scan) memo.scratch.prepare(*line_->scan);
     memo.prepared_for = this;
   }
   memo.begin();
@@ -122,14 +120,19 @@ void FactIndex::look_at_value(const FieldIndex& index, Look& look, const Value& 
   if (!value.is_scalar()) return;
   look.value = value;
   look.text = value.text();
-  if (!index.exact.empty()) look_up_exact(index, look, value);
+  if (!index.scan.empty() || look.text.size() <= index.longest) {
+    look.memo.folded.assign(look.text);
+    look.folded = look.memo.folded.view();
+  }
+  if (!index.exact.spans.empty()) look_up_exact(index, look, value);
   look_up_affixes(index, look, look.text);
-  if (index.scan) scan(index, look, look.text);
+  if (!index.scan.empty()) scan(index, look);
 }
 
 void FactIndex::look_up(const Table& table, uint64_t key, Look& look) const {
-  auto it = table.find(key);
-  if (it == table.end()) return;
+  if (!table.filter.may_hold(mixed(key))) return;
+  auto it = table.spans.find(key);
+  if (it == table.spans.end()) return;
   for (uint32_t i = 0; i < it->second.count; ++i) look.test(items_[it->second.first + i]);
 }
 
@@ -145,54 +148,48 @@ void FactIndex::look_up_exact(const FieldIndex& index, Look& look, const Value& 
     std::string key;
     if (number && integer_key(*number, key)) find(key);
   }
-  if (text.size() > index.longest) return;
-  char buffer[256];
-  if (text.size() <= sizeof(buffer)) {
-    fold_into(text, buffer);
-    find({buffer, text.size()});
-  } else {
-    find(folded(text));
-  }
+  if (text.size() <= index.longest) find(look.folded);
 }
 
-namespace {
-
-// The `size` (at most 8) bytes at `at`, folded, as a key of the affix tables.
-uint64_t affix_key(const char* at, size_t size) {
-  uint64_t word = 0;
-  std::memcpy(&word, at, size);
-  return fold8(word) ^ (size << 56);
+uint64_t FactIndex::affix_key(const char* at, size_t size) {
+  auto word = [](const char* from, size_t bytes) {
+    uint64_t loaded = 0;
+    std::memcpy(&loaded, from, sizeof(loaded));
+    if constexpr (std::endian::native == std::endian::big) loaded = __builtin_bswap64(loaded);
+    return fold8(bytes >= 8 ? loaded : loaded & ~(~uint64_t{0} << 8 * bytes));
+  };
+  const uint64_t low = word(at, size);
+  const uint64_t high = size > 8 ? word(at + 8, size - 8) : 0;
+  return mixed(low) ^ high ^ size;
 }
-
-}  // namespace
 
 void FactIndex::look_up_affixes(const FieldIndex& index, Look& look, std::string_view text) const {
-  constexpr size_t kAffixMax = 8;
+  if ((index.prefix_sizes | index.suffix_sizes) == 0 || text.empty()) return;
   const size_t most = std::min(text.size(), kAffixMax);
-  for (size_t size = 1; size <= most; ++size) {
-    if (index.suffix_sizes >> size & 1) {
-      look_up(index.suffixes, affix_key(text.data() + text.size() - size, size), look);
-    }
-    if (index.prefix_sizes >> size & 1) {
-      look_up(index.prefixes, affix_key(text.data(), size), look);
+  char head[2 * kAffixMax] = {};
+  char tail[2 * kAffixMax] = {};
+  std::memcpy(head, text.data(), most);
+  std::memcpy(tail + kAffixMax - most, text.data() + text.size() - most, most);
+  for (size_t i = 0; i < kAffixSizes.size() && kAffixSizes[i] <= most; ++i) {
+    const size_t size = kAffixSizes[i];
+    if (index.prefix_sizes >> i & 1) look_up(index.prefixes, affix_key(head, size), look);
+    if (index.suffix_sizes >> i & 1) {
+      look_up(index.suffixes, affix_key(tail + kAffixMax - size, size), look);
     }
   }
 }
 
-void FactIndex::on_fragment(void* state, uint32_t fragment, size_t end) {
-  auto& look = *static_cast<Look*>(state);
+void FactIndex::on_fragment(Look& look, uint32_t fragment, size_t end) const {
   MatchMemo& memo = look.memo;
   const Span leads = look.index->leads[fragment];
   for (uint32_t i = 0; i < leads.count; ++i) {
-    const Lead& lead = look.facts.leads_[leads.first + i];
+    const Lead& lead = leads_[leads.first + i];
     if (lead.kind == Lead::Kind::Contains) {
       if (memo.is_true(lead.id)) continue;
       const CompiledPredicate& predicate = look.predicates[lead.id];
       const size_t size = predicate.text.size();
-      if (size > end) continue;
-      std::string_view found = look.text.substr(end - size, size);
-      bool same = predicate.cased ? found == predicate.text : equals_folded(found, predicate.text);
-      if (same) look.facts.report(lead.id, memo);
+      bool same = !predicate.cased || look.text.substr(end - size, size) == predicate.text;
+      if (same) report(lead.id, memo);
       continue;
     }
     if (lead.kind == Lead::Kind::Test && memo.is_true(lead.id)) continue;
@@ -207,7 +204,7 @@ void FactIndex::on_fragment(void* state, uint32_t fragment, size_t end) {
   }
 }
 
-void FactIndex::scan(const FieldIndex& index, Look& look, std::string_view text) const {
+void FactIndex::scan(const FieldIndex& index, Look& look) const {
   MatchMemo& memo = look.memo;
   memo.queue.clear();
   memo.atoms.clear();
@@ -215,7 +212,8 @@ void FactIndex::scan(const FieldIndex& index, Look& look, std::string_view text)
     std::fill(memo.queued.begin(), memo.queued.end(), 0);
     memo.value = 1;
   }
-  index.scan->scan(text, memo.scratch, on_fragment, &look);
+  index.scan.scan(memo.folded,
+                  [&](uint32_t fragment, size_t end) { on_fragment(look, fragment, end); });
   for (uint32_t predicate : memo.queue) look.test(predicate);
   if (memo.atoms.empty()) return;
   std::sort(memo.atoms.begin(), memo.atoms.end());
@@ -225,8 +223,34 @@ void FactIndex::scan(const FieldIndex& index, Look& look, std::string_view text)
   for (int regex : memo.regexes) look.test(index.regex_predicates[static_cast<size_t>(regex)]);
 }
 
+namespace {
+
+bool is_optional_escape(char next) { return next == 'u' || next == '/'; }
+
+// True when `text` has an escape \u or \/; "C:\\users" has none.
+bool has_optional_escape(std::string_view text) {
+  if (text.size() < 2) return false;
+  // A backslash behind another may belong to that: such places are looked at one by one below.
+  const char* at = text.data();
+  unsigned char found = static_cast<unsigned char>(at[0] == '\\' && is_optional_escape(at[1]));
+  unsigned char unclear = 0;
+  for (size_t i = 1; i + 1 < text.size(); ++i) {
+    const bool escape = (at[i] == '\\') & ((at[i + 1] == 'u') | (at[i + 1] == '/'));
+    const bool behind = at[i - 1] == '\\';
+    found |= static_cast<unsigned char>(escape & !behind);
+    unclear |= static_cast<unsigned char>(escape & behind);
+  }
+  if (found || !unclear) return found;
+  for (size_t i = 0; (i = text.find('\\', i)) < text.size() - 1; i += 2) {
+    if (is_optional_escape(at[i + 1])) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 // Keywords may stand in any string of the record. The line as written is scanned for a part of each
-// that JSON writes only one way. With \u escapes there are other ways; then it is unescaped as a
+// that JSON writes only one way. With \u and \/ there are other ways; then it is unescaped as a
 // whole first, whatever that makes of it as JSON.
 void FactIndex::look_at_line(Look& look) const {
   MatchMemo& memo = look.memo;
@@ -241,14 +265,16 @@ void FactIndex::look_at_line(Look& look) const {
     }
   };
   for (uint32_t predicate : line_->tested) test(predicate);
-  if (!line_->scan) return;
-  if (look.text.find("\\u") != std::string_view::npos) {
+  if (line_->scan.empty()) return;
+  if (has_optional_escape(look.text)) {
     memo.unescaped.resize(look.text.size() * 3 / 2 + 1);
     look.text = {memo.unescaped.data(), unescape_into(look.text, memo.unescaped.data())};
   }
   memo.queue.clear();
   ++memo.value;
-  line_->scan->scan(look.text, memo.scratch, on_fragment, &look);
+  memo.folded.assign(look.text);
+  line_->scan.scan(memo.folded,
+                   [&](uint32_t fragment, size_t end) { on_fragment(look, fragment, end); });
   for (uint32_t predicate : memo.queue) test(predicate);
 }
 

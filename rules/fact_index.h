@@ -2,11 +2,10 @@
 //
 // For each field that an event has and that tells rules apart, all tests of it are decided at once:
 //   - equal to a text or a whole number: one look-up, by a 64-bit hash of the folded value;
-//   - starts or ends with a text: one look-up for texts of eight bytes and more, and one for each
-//     shorter length that occurs;
+//   - starts or ends with a text: one look-up for each length of kAffixSizes that occurs;
 //   - contains a text, matches a glob or a regular expression: one pass of TextScan over the value,
-//     which looks for the last eight bytes of each text, for the longest text of each glob, and for
-//     the atoms of the expressions (RE2's FilteredRE2); what it finds is then tested in full.
+//     which looks for the texts, for the longest text of each glob, and for the atoms of the
+//     expressions (RE2's FilteredRE2); globs and expressions so found are then tested in full.
 // A test that is decided this way and was not found to hold does not hold. Others (comparisons,
 // networks, `exists`) are made when somebody asks, or, if a rule can be told by it (a witness), as
 // soon as their field is present.
@@ -22,6 +21,7 @@
 // Tested by matcher_test.cc (against the naive reading) and sigma_corpus_test.cc.
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
@@ -31,6 +31,7 @@
 #include <utility>
 #include <vector>
 
+#include "rules/bit_filter.h"
 #include "rules/event.h"
 #include "rules/field_table.h"
 #include "rules/match_memo.h"
@@ -86,7 +87,10 @@ class FactIndex {
     uint32_t first = 0;
     uint32_t count = 0;
   };
-  using Table = boost::unordered_flat_map<uint64_t, Span>;
+  struct Table {
+    BitFilter filter;
+    boost::unordered_flat_map<uint64_t, Span> spans;
+  };
   // What a fragment that the scan found leads to.
   struct Lead {
     enum class Kind : uint8_t { Contains, Test, Atom };
@@ -100,24 +104,30 @@ class FactIndex {
     size_t longest = 0;    // of the exact texts
     Table prefixes;
     Table suffixes;
-    uint16_t prefix_sizes = 0;  // bit n: keys of n bytes occur
+    uint16_t prefix_sizes = 0;  // bit n: keys of kAffixSizes[n] bytes occur
     uint16_t suffix_sizes = 0;
-    std::unique_ptr<TextScan> scan;
+    TextScan scan;
     std::vector<Span> leads;  // by fragment
     std::unique_ptr<re2::FilteredRE2> regexes;
     std::vector<uint32_t> regex_predicates;  // by index in `regexes`
     std::vector<uint32_t> tested;
   };
+  // How many bytes at its start or end a text is filed by: the most of these that it has.
+  static constexpr std::array<uint8_t, 11> kAffixSizes = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
+  static constexpr size_t kAffixMax = 16;
+  // The `size` bytes at `at`, folded, as a key. 16 bytes are readable there.
+  static uint64_t affix_key(const char* at, size_t size);
+
   struct Look;    // one value being looked at
   class Builder;  // of one FieldIndex
 
-  static void on_fragment(void* state, uint32_t fragment, size_t end);
+  void on_fragment(Look& look, uint32_t fragment, size_t end) const;
   void look(const FieldIndex& index, Event& event, Look& look) const;
   void look_at_value(const FieldIndex& index, Look& look, const Value& value) const;
   void look_up(const Table& table, uint64_t key, Look& look) const;
   void look_up_affixes(const FieldIndex& index, Look& look, std::string_view text) const;
   void look_up_exact(const FieldIndex& index, Look& look, const Value& value) const;
-  void scan(const FieldIndex& index, Look& look, std::string_view text) const;
+  void scan(const FieldIndex& index, Look& look) const;
   void look_at_line(Look& look) const;
   void report(uint32_t fact, MatchMemo& memo) const;
 

@@ -41,7 +41,7 @@ struct MatchMemo {
   std::vector<int> atoms;
   std::vector<int> regexes;
   std::string unescaped;
-  ScanScratch scratch;
+  FoldedText folded;
   const void* prepared_for = nullptr;
 
   // Forgets everything: a new event begins.

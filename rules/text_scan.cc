@@ -1,62 +1,121 @@
 #include "rules/text_scan.h"
 
-#include <hs/hs.h>
+#include <algorithm>
+
+#include "rules/text_match.h"
 
 namespace picket {
-namespace {
 
-struct Scan {
-  TextScan::Visit visit;
-  void* state;
+void FoldedText::assign(std::string_view value) {
+  size_ = value.size();
+  if (buffer_.size() < size_ + kRoom) buffer_.resize(size_ * 2 + kRoom);
+  uint64_t all = 0;
+  size_t at = 0;
+  auto fold = [&](size_t size) {
+    uint64_t word = 0;
+    std::memcpy(&word, value.data() + at, size);
+    all |= word;
+    word = fold8(word);
+    std::memcpy(buffer_.data() + at, &word, sizeof(word));
+  };
+  for (; at + sizeof(uint64_t) <= size_; at += sizeof(uint64_t)) fold(sizeof(uint64_t));
+  fold(size_ - at);  // and zeros behind it
+  ascii_ = (all & 0x8080808080808080U) == 0;
+}
+
+// Texts of at least `size` bytes, and too short for the shape before. A text is met at every step
+// when size >= window + step - 1.
+struct TextScan::Shape {
+  size_t size = 0;
+  size_t window = 0;
+  size_t step = 0;
 };
 
-int on_match(unsigned int id, unsigned long long /*from*/, unsigned long long to,
-             unsigned int /*flags*/, void* context) {
-  const auto& scan = *static_cast<const Scan*>(context);
-  scan.visit(scan.state, id, static_cast<size_t>(to));
-  return 0;
-}
-
-}  // namespace
-
-void ScanScratch::Free::operator()(hs_scratch* scratch) const { hs_free_scratch(scratch); }
-void TextScan::Free::operator()(hs_database* database) const { hs_free_database(database); }
-
-void ScanScratch::prepare(const TextScan& scan) {
-  hs_scratch_t* scratch = scratch_.release();
-  hs_alloc_scratch(scan.database_.get(), &scratch);  // grows it where needed
-  scratch_.reset(scratch);
-}
-
-std::unique_ptr<TextScan> TextScan::make(const std::vector<std::string>& texts) {
-  std::vector<const char*> data;
-  std::vector<unsigned int> flags(texts.size(), HS_FLAG_CASELESS);
-  std::vector<unsigned int> ids;
-  std::vector<size_t> sizes;
-  for (const std::string& text : texts) {
-    data.push_back(text.data());
-    ids.push_back(static_cast<unsigned int>(ids.size()));
-    sizes.push_back(text.size());
+TextScan::TextScan(const std::vector<std::string>& texts) {
+  std::vector<Entry> entries[2];
+  for (uint32_t index = 0; index < texts.size(); ++index) {
+    const std::string& text = texts[index];
+    const bool ascii = std::all_of(text.begin(), text.end(),
+                                   [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    entries[ascii].push_back({.index = index,
+                              .first = static_cast<uint32_t>(letters_.size()),
+                              .size = static_cast<uint32_t>(text.size())});
+    letters_ += text;
   }
-  hs_database_t* database = nullptr;
-  hs_compile_error_t* error = nullptr;
-  hs_error_t result = hs_compile_lit_multi(data.data(), flags.data(), ids.data(), sizes.data(),
-                                           static_cast<unsigned int>(texts.size()), HS_MODE_BLOCK,
-                                           nullptr, &database, &error);
-  if (result != HS_SUCCESS) {
-    hs_free_compile_error(error);
-    return nullptr;
-  }
-  auto scan = std::make_unique<TextScan>();
-  scan->database_.reset(database);
-  return scan;
+  letters_.append(sizeof(uint64_t), '\0');  // so that words can be loaded
+  add_groups(std::move(entries[true]), /*ascii=*/true);
+  add_groups(std::move(entries[false]), /*ascii=*/false);
 }
 
-void TextScan::scan(std::string_view value, const ScanScratch& scratch, Visit visit,
-                    void* state) const {
-  Scan context{visit, state};
-  hs_scan(database_.get(), value.data(), static_cast<unsigned int>(value.size()), 0, scratch.get(),
-          on_match, &context);
+void TextScan::add_groups(std::vector<Entry> texts, bool ascii) {
+  static constexpr Shape kMany[] = {{11, 8, 4}, {8, 5, 4}, {5, 4, 2}, {4, 4, 1},
+                                    {3, 3, 1},  {2, 2, 1}, {1, 1, 1}};
+  static constexpr Shape kFew[] = {{12, 5, 8}, {6, 3, 4}, {4, 3, 2},
+                                   {3, 3, 1},  {2, 2, 1}, {1, 1, 1}};
+  constexpr size_t kFewMax = 200;
+  std::sort(texts.begin(), texts.end(), [](const Entry& a, const Entry& b) {
+    return a.size != b.size ? a.size > b.size : a.index < b.index;
+  });
+  auto first = texts.begin();
+  for (const Shape& shape : texts.size() <= kFewMax ? std::span<const Shape>(kFew) : kMany) {
+    auto last =
+        std::find_if(first, texts.end(), [&](const Entry& text) { return text.size < shape.size; });
+    if (first != last) add_group(shape, ascii, {first, last});
+    first = last;
+  }
+}
+
+// A text is filed under those of its windows that the fewest texts share: "C:\Windows\" and ".exe"
+// are in every rule, and in every value.
+void TextScan::add_group(const Shape& shape, bool ascii, std::span<const Entry> texts) {
+  Group& group = groups_.emplace_back();
+  group.ascii = ascii;
+  group.mask = shape.window == 8 ? ~uint64_t{0} : (uint64_t{1} << shape.window * 8) - 1;
+  group.step = shape.step;
+  group.filter = BitFilter(texts.size() * shape.step);
+  auto window_at = [&](const Entry& entry, size_t offset) {
+    return load(letters_.data() + entry.first + offset) & group.mask;
+  };
+  constexpr size_t kCountBits = 16;
+  std::vector<uint32_t> counts(size_t{1} << kCountBits);
+  auto count = [&](uint64_t window) -> uint32_t& {
+    return counts[mixed(window) >> (64 - kCountBits)];
+  };
+  for (const Entry& entry : texts) {
+    const size_t last = entry.size - shape.window;
+    for (size_t offset = 0; offset <= last; ++offset) ++count(window_at(entry, offset));
+  }
+  std::vector<std::pair<uint64_t, Entry>> windows;
+  windows.reserve(texts.size() * shape.step);
+  for (Entry entry : texts) {
+    const size_t last = entry.size - shape.window - shape.step + 1;
+    size_t best = 0;
+    uint32_t fewest = UINT32_MAX;
+    for (size_t offset = 0; offset <= last; ++offset) {
+      uint32_t most = 0;
+      for (size_t i = 0; i < shape.step; ++i) {
+        most = std::max(most, count(window_at(entry, offset + i)));
+      }
+      if (most > fewest) continue;
+      fewest = most;
+      best = offset;
+    }
+    for (size_t i = 0; i < shape.step; ++i) {
+      entry.offset = static_cast<uint32_t>(best + i);
+      const uint64_t window = window_at(entry, entry.offset);
+      group.filter.add(mixed(window));
+      windows.emplace_back(window, entry);
+    }
+  }
+  std::stable_sort(windows.begin(), windows.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  group.by_window.reserve(windows.size());
+  for (const auto& [window, entry] : windows) {
+    auto [it, fresh] = group.by_window.try_emplace(window);
+    if (fresh) it->second.first = static_cast<uint32_t>(entries_.size());
+    ++it->second.count;
+    entries_.push_back(entry);
+  }
 }
 
 }  // namespace picket
