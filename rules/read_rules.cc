@@ -113,6 +113,7 @@ MatchTree read_detection(const Node& node, std::string_view what, ReadContext& c
     context.error(node, fmt::format("'{}' needs a condition", what));
     return {};
   }
+  if (context.full) return {};
   MatchTree tree = parse_condition(*condition, selections, context);
   if (context.diagnostics.size() > problems) return tree;
   for (const Selection& selection : selections) {

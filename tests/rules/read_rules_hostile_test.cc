@@ -102,6 +102,26 @@ TEST(HostileRules, VariantsAreBounded) {
   EXPECT_EQ(rules.rejected[0].message, "the placeholders make too many values");
 }
 
+TEST(HostileRules, ValuesDoNotUnfoldToGigabytes) {
+  // 3,125 variants for each of many values; three codes of each.
+  const std::string dashes = "'-a -b -c -d -e', ";
+  EXPECT_EQ(problem_of_body("  s: {f|windash|base64offset|contains: [" + repeated(dashes, 40) +
+                            "]}\n  condition: s\n"),
+            "the values of this rule make more than 300,000 tests");
+  const std::string huge(1 << 20, 'x');
+  EXPECT_EQ(problem_of_body("  s: {f|windash: '-a -b -c " + huge + "'}\n  condition: s\n"),
+            "the variants that 'windash' makes are too long");
+  const Placeholders large = {{"p", std::vector<std::string>(30, huge)}};
+  const RuleDocuments rules =
+      read_detection_body("  s: {f|expand|contains: '%p%'}\n  condition: s\n", large);
+  ASSERT_EQ(rules.rejected.size(), 1U);
+  EXPECT_EQ(rules.rejected[0].message, "the placeholders make too many values");
+  std::string values;
+  for (int i = 0; i < 10; ++i) values += "'-a -b " + std::string(600'000, 'x') + "', ";
+  EXPECT_EQ(problem_of_body("  s: {f|windash: [" + values + "]}\n  condition: s\n"),
+            "the values of this rule make more than 64 MiB of text");
+}
+
 TEST(HostileRules, AliasesDoNotUnfoldToGigabytes) {
   std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 12; ++i) {
