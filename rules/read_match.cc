@@ -17,7 +17,7 @@ namespace picket {
 namespace {
 
 // Few values can stand for very many tests: lists of placeholders whose values have dashes to vary.
-constexpr size_t kTestsMax = 300'000;
+constexpr size_t kTestsMax = 200'000;
 constexpr size_t kBytesMax = 64 << 20;
 
 // A bare scalar as a number. Only the common decimal forms count: "007" and "0x1f" are compared as
@@ -120,7 +120,7 @@ class ItemReader {
     if (!tests && context_.bytes <= kBytesMax) return false;
     if (!context_.full) {
       context_.error(at, fmt::format("the values of this rule make more than {}",
-                                     tests ? "300,000 tests" : "64 MiB of text"));
+                                     tests ? "200,000 tests" : "64 MiB of text"));
     }
     return context_.full = true;
   }

@@ -164,8 +164,16 @@ void read_filter_rule(const Node& root, ReadContext& context, RuleDocuments& rul
   read_head(root, RuleKind::Filter, spec.head, context);
   spec.logsource = read_logsource(root, context);
   const Node& filter = *root.find("filter");
-  if (const Node* names = filter.find("rules"); names != nullptr && !names->is_null()) {
-    spec.rules = read_strings(*names, context.diagnostics).value_or(std::vector<std::string>{});
+  const Node* names = filter.find("rules");
+  if (names != nullptr && !names->is_null()) {
+    spec.rules = read_strings(*names, context.diagnostics).value_or(std::vector<std::string>{""});
+  }
+  if (filter.is_map() && spec.rules.empty()) {
+    context.error(names != nullptr ? *names : filter, "'filter' needs the rules that it narrows",
+                  "list names or ids under 'rules', or write 'rules: any'");
+  }
+  if (const Node* block = root.find("picket")) {
+    context.warn(*block, "a filter has no use for a 'picket' block");
   }
   spec.condition = read_detection(filter, "filter", context);
   if (!has_errors(context.diagnostics)) rules.filters.push_back(std::move(spec));
