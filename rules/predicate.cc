@@ -240,6 +240,21 @@ Result<void> compile_regex(const Predicate& from, const Location& where, Compile
 
 }  // namespace
 
+namespace {
+
+// A FieldId must hold them all, and each event has a slot for every one.
+constexpr size_t kFieldsMax = 20'000;
+
+Result<FieldId> intern(FieldTable& fields, const std::string& name, const Location& where) {
+  if (name.empty()) return kKeywordField;
+  if (fields.size() >= kFieldsMax && !fields.find(name)) {
+    return fail(where, "all rules together test more than 20,000 different fields");
+  }
+  return fields.intern(name);
+}
+
+}  // namespace
+
 Result<CompiledPredicate> compile_predicate(const Predicate& from, FieldTable& fields,
                                             const Location& where) {
   CompiledPredicate to;
@@ -248,7 +263,7 @@ Result<CompiledPredicate> compile_predicate(const Predicate& from, FieldTable& f
   to.affix = from.affix;
   to.date_part = from.date_part;
   to.number = from.number;
-  to.field = from.field.empty() ? kKeywordField : fields.intern(from.field);
+  PICKET_TRY(to.field, intern(fields, from.field, where));
   switch (from.op) {
     case MatchOp::Pattern:
       shape_pattern(from, to);
@@ -281,10 +296,11 @@ Result<CompiledPredicate> compile_predicate(const Predicate& from, FieldTable& f
       to.kind = Kind::Before;
       to.field = BuiltinField::kActor;  // never looked at
       break;
-    case MatchOp::FieldRef:
+    case MatchOp::FieldRef: {
       to.kind = Kind::FieldRef;
-      to.other = fields.intern(from.text);
+      PICKET_TRY(to.other, intern(fields, from.text, where));
       break;
+    }
     case MatchOp::Regex: {
       to.kind = Kind::Regex;
       Result<void> compiled = compile_regex(from, where, to);
