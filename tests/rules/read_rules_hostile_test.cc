@@ -234,6 +234,11 @@ TEST(HostileRules, CorrelationsThatCannotWorkAreRefused) {
             "the threshold is above 10000");
   EXPECT_EQ(problem_of_set(base + count_of("c", "d", "timespan: 1m, condition: {gt: 5, lt: 3}")),
             "nothing can satisfy the condition > 5, < 3");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "d", plain + ", aliases: {u: {d: x, dd: y}}")),
+            "alias 'u' is for 'dd', which is none of the counted rules");
+  EXPECT_EQ(problem_of_set(base +
+                           count_of("c", "d", plain + ", group-by: [" + repeated("f, ", 33) + "]")),
+            "a group or a value of more than 32 fields");
   // A chain as long as people can write it.
   std::string chain = base;
   for (int i = 0; i < 2'000; ++i) {
