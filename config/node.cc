@@ -7,7 +7,8 @@
 // Places: libyaml counts characters, and takes for a line end what YAML 1.1 did. People's editors
 // and render() count bytes and '\n', so places are translated where the two can differ.
 //
-// Bounds: nesting (kDepthMax) and the number of values that aliases may add to one document
+// Bounds: the size of a file (kFileBytesMax) and its values (kFileEventsMax), which take a hundred
+// bytes each, nesting (kDepthMax), and the number of values that aliases may add to one document
 // (kAliasValuesMax), so that a short file cannot unfold into gigabytes.
 //
 // Tested by tests/config/node_test.cc.
@@ -25,6 +26,9 @@ namespace {
 
 constexpr size_t kDepthMax = 64;
 constexpr size_t kAliasValuesMax = 100'000;
+// All 3,141 public Sigma rules together have 5 MiB and 245,000 events.
+constexpr size_t kFileBytesMax = 32 << 20;
+constexpr size_t kFileEventsMax = 500'000;
 
 struct TreeSize {
   size_t values = 1;
@@ -126,6 +130,11 @@ class NodeBuilder {
       : file_(*file.name), find_(*file.text), documents_(documents), diagnostics_(diagnostics) {}
 
   bool take(const yaml_event_t& event) {
+    if (++events_ > kFileEventsMax) {
+      report(make(Node::Kind::Null, event.start_mark), "the file has more than 500,000 values",
+             "split it");
+      return false;
+    }
     switch (event.type) {
       case YAML_DOCUMENT_START_EVENT:
         anchors_.clear();
@@ -320,6 +329,7 @@ class NodeBuilder {
   Node document_;
   std::vector<Open> open_;
   size_t alias_values_ = 0;
+  size_t events_ = 0;
   std::map<std::string, Node, std::less<>> anchors_;
 };
 
@@ -331,6 +341,12 @@ const Node* Node::find(std::string_view key) const {
 }
 
 Result<YamlFile> parse_yaml(std::string text, std::string name) {
+  if (text.size() > kFileBytesMax) {
+    return fail({std::move(name), 0, 0},
+                fmt::format("the file has {} MiB; at most {} are read", (text.size() >> 20) + 1,
+                            kFileBytesMax >> 20),
+                "split it");
+  }
   // Without a byte order mark, positions count from the first byte that people see.
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
   YamlFile file{std::make_unique<const std::string>(std::move(name)),

@@ -69,8 +69,8 @@ struct YamlFile {
   std::vector<Node> documents;
 };
 
-// Parses all documents of `text`. Errors: syntax, duplicate keys, aliases to unknown anchors and
-// nesting deeper than 64 levels, each at its place.
+// Parses all documents of `text`. Errors: syntax, duplicate keys, aliases to unknown anchors,
+// nesting deeper than 64 levels, each at its place; more than 32 MiB or 500,000 values.
 Result<YamlFile> parse_yaml(std::string text, std::string name);
 
 // Scalars by type. Each adds a diagnostic at the node and returns nothing when it does not fit.

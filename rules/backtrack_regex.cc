@@ -13,7 +13,9 @@ void BacktrackRegex::FreeContext::operator()(pcre2_real_match_context_8* context
 std::expected<std::shared_ptr<const BacktrackRegex>, std::string> BacktrackRegex::make(
     std::string_view pattern, Flags flags) {
   constexpr uint32_t kHeapKiBMax = 8 << 10;
-  uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+  // As in RE2, '$' is the very end and not also the place before a last line end.
+  uint32_t options =
+      PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
   if (flags.ignore_case) options |= PCRE2_CASELESS;
   if (flags.multi_line) options |= PCRE2_MULTILINE;
   if (flags.dot_all) options |= PCRE2_DOTALL;

@@ -1,8 +1,8 @@
 // Dead and useless parts of conditions.
 //
 // Everything is decided by what leaves say literally: two different exact values for one field, a
-// range that is empty, a part and its own negation. Nothing is inferred from patterns, so what is
-// found here is certain, but for fields that hold lists, of which any element may match; for those
+// range that is empty, a part and its own negation, a text that contains another. So what is found
+// here is certain, but for fields that hold lists, of which any element may match; for those
 // the message says so.
 #include <fmt/format.h>
 
@@ -65,6 +65,57 @@ std::string exact_text(const Predicate& p) {
   if (p.op == MatchOp::Number) return fmt::format("{}", p.number);
   if (p.op == MatchOp::Bool) return p.flag ? "true" : "false";
   return lower(p.pattern[0].text);
+}
+
+// One part of an alternative, in words, and the pattern that it is, if it is one.
+struct Demand {
+  std::string text = {};
+  const Predicate* pattern = nullptr;
+};
+
+// What must hold for `tree` to hold.
+std::vector<Demand> demands_of(const MatchTree& tree) {
+  std::vector<const MatchTree*> parts;
+  conjuncts(tree, parts);
+  std::vector<Demand> demands;
+  for (const MatchTree* part : parts) {
+    const bool pattern = part->kind == Kind::Leaf && part->leaf.op == MatchOp::Pattern;
+    demands.push_back({dump(*part), pattern ? &part->leaf : nullptr});
+  }
+  return demands;
+}
+
+// True when every text that `special` matches is one that `general` matches, as far as that is
+// plain: `general` is one text that is contained, or stands at the beginning or at the end.
+bool covers(const Predicate& general, const Predicate& special) {
+  using Part = PatternPart::Kind;
+  if (general.field != special.field || (general.cased && !special.cased)) return false;
+  const auto& parts = general.pattern;
+  if (parts.size() < 2 || special.pattern.empty()) return false;
+  const bool before = parts.front().kind == Part::Many;
+  const bool after = parts.back().kind == Part::Many;
+  const PatternPart& middle = parts[before ? 1 : 0];
+  const size_t wanted = before && after ? 3 : 2;
+  if (!(before || after) || parts.size() != wanted || middle.kind != Part::Text) return false;
+  const auto spelled = [&](const PatternPart& part) {
+    return general.cased ? part.text : lower(part.text);
+  };
+  const std::string want = spelled(middle);
+  if (!before) return spelled(special.pattern.front()).starts_with(want);
+  if (!after) return spelled(special.pattern.back()).ends_with(want);
+  return std::ranges::any_of(special.pattern, [&](const PatternPart& part) {
+    return spelled(part).find(want) != std::string::npos;
+  });
+}
+
+// True when `a` cannot hold without `b`.
+bool implies(const std::vector<Demand>& a, const std::vector<Demand>& b) {
+  return !b.empty() && std::ranges::all_of(b, [&](const Demand& wanted) {
+    return std::ranges::any_of(a, [&](const Demand& given) {
+      return given.text == wanted.text ||
+             (given.pattern && wanted.pattern && covers(*wanted.pattern, *given.pattern));
+    });
+  });
 }
 
 class ConditionLint {
@@ -204,19 +255,13 @@ class ConditionLint {
 
   void alternatives(const MatchTree& tree, const std::string& selection) {
     if (tree.children.size() > kAlternativesMax) return;
-    std::vector<std::set<std::string>> demands;
-    for (const MatchTree& child : tree.children) {
-      std::vector<const MatchTree*> parts;
-      conjuncts(child, parts);
-      std::set<std::string>& mine = demands.emplace_back();
-      for (const MatchTree* part : parts) mine.insert(dump(*part));
-    }
+    std::vector<std::vector<Demand>> demands;
+    for (const MatchTree& child : tree.children) demands.push_back(demands_of(child));
     for (size_t i = 0; i < demands.size(); ++i) {
       for (size_t j = 0; j < demands.size(); ++j) {
-        if (i == j || demands[j].empty()) continue;
-        const bool same = demands[i] == demands[j];
+        if (i == j || !implies(demands[i], demands[j])) continue;
+        const bool same = implies(demands[j], demands[i]);
         if (same && i < j) continue;  // the later one is the superfluous one
-        if (!std::ranges::includes(demands[i], demands[j])) continue;
         const MatchTree& useless = tree.children[i];
         const MatchTree& other = tree.children[j];
         const std::string where = useless.label.empty() ? selection : useless.label;

@@ -11,8 +11,8 @@
 namespace picket {
 namespace {
 
-// Two modifiers of one group exclude each other.
-enum class Group : uint8_t { Op, Affix, Transform, Date, Flag };
+// Two modifiers of one group exclude each other, but for Transform and Flag.
+enum class Group : uint8_t { Op, Affix, Transform, Utf16, Date, Flag };
 
 struct ModifierName {
   std::string_view name;
@@ -66,10 +66,10 @@ constexpr std::array kModifiers = {
     ModifierName{"windash", Group::Transform, add_transform<TextTransform::Windash>},
     ModifierName{"base64", Group::Transform, add_transform<TextTransform::Base64>},
     ModifierName{"base64offset", Group::Transform, add_transform<TextTransform::Base64Offset>},
-    ModifierName{"utf16le", Group::Transform, add_transform<TextTransform::Utf16Le>},
-    ModifierName{"wide", Group::Transform, add_transform<TextTransform::Utf16Le>},
-    ModifierName{"utf16be", Group::Transform, add_transform<TextTransform::Utf16Be>},
-    ModifierName{"utf16", Group::Transform, add_transform<TextTransform::Utf16>},
+    ModifierName{"utf16le", Group::Utf16, add_transform<TextTransform::Utf16Le>},
+    ModifierName{"wide", Group::Utf16, add_transform<TextTransform::Utf16Le>},
+    ModifierName{"utf16be", Group::Utf16, add_transform<TextTransform::Utf16Be>},
+    ModifierName{"utf16", Group::Utf16, add_transform<TextTransform::Utf16>},
     ModifierName{"minute", Group::Date, set_date<DatePart::Minute>},
     ModifierName{"hour", Group::Date, set_date<DatePart::Hour>},
     ModifierName{"day", Group::Date, set_date<DatePart::Day>},
@@ -117,7 +117,8 @@ std::string_view conflict(const Modifiers& m) {
 
 struct Seen {
   std::vector<std::string_view> names;
-  std::string_view op, affix, date;
+  std::string_view op, affix, utf16, date;
+  std::string_view base64;  // the first one
 
   // The earlier modifier that `added` excludes, or nothing.
   std::string_view rival(const ModifierName& added) {
@@ -125,6 +126,7 @@ struct Seen {
     names.push_back(added.name);
     std::string_view* slot = added.group == Group::Op      ? &op
                              : added.group == Group::Affix ? &affix
+                             : added.group == Group::Utf16 ? &utf16
                              : added.group == Group::Date  ? &date
                                                            : nullptr;
     if (slot == nullptr) return {};
@@ -133,6 +135,48 @@ struct Seen {
     return before;
   }
 };
+
+// Texts are changed in the order in which that is written, so some orders make no sense.
+bool fits_behind(const ModifierName& added, Seen& seen, const Node& at, ReadContext& context) {
+  const std::string_view name = added.name;
+  const bool transforms = added.group == Group::Transform || added.group == Group::Utf16;
+  if (!transforms) return true;
+  std::string_view before;
+  std::string_view why;
+  if (name == "windash") {
+    before = seen.base64.empty() ? seen.utf16 : seen.base64;
+    why = "would vary the characters of a code";
+  } else if (!seen.affix.empty()) {
+    before = seen.affix;
+    why = "would encode its wildcards";
+  } else if (added.group == Group::Utf16) {
+    before = seen.base64;
+    why = "would encode a code";
+  }
+  if (!before.empty()) {
+    context.error(at, fmt::format("'{}' behind '{}' {}", name, before, why),
+                  fmt::format("write |{}|{}", name, before));
+    return false;
+  }
+  if (name.starts_with("base64") && seen.base64.empty()) seen.base64 = name;
+  return true;
+}
+
+// What is allowed and will hardly find anything.
+void warn_of_odd_encodings(const Modifiers& modifiers, const Seen& seen, const Node& at,
+                           ReadContext& context) {
+  if (!seen.utf16.empty() && seen.base64.empty()) {
+    context.warn(at, fmt::format("'{}' alone looks for bytes that no text holds", seen.utf16),
+                 fmt::format("write |{}|base64offset|contains", seen.utf16));
+  }
+  const auto& transforms = modifiers.transforms;
+  const bool offset = std::find(transforms.begin(), transforms.end(),
+                                TextTransform::Base64Offset) != transforms.end();
+  if (offset && modifiers.affix != Affix::Contains) {
+    context.warn(at, "'base64offset' makes parts of a code, which no whole value equals",
+                 "add |contains");
+  }
+}
 
 bool apply_modifier(std::string_view name, Modifiers& modifiers, Seen& seen, const Node& at,
                     ReadContext& context) {
@@ -152,12 +196,7 @@ bool apply_modifier(std::string_view name, Modifiers& modifiers, Seen& seen, con
     context.error(at, fmt::format("modifiers '{}' and '{}' cannot be combined", rival, name));
     return false;
   }
-  const bool encodes = known->group == Group::Transform && name != "windash";
-  if (encodes && !seen.affix.empty()) {
-    context.error(at, fmt::format("'{}' behind '{}' would encode its wildcards", name, seen.affix),
-                  fmt::format("write |{}|{}", name, seen.affix));
-    return false;
-  }
+  if (!fits_behind(*known, seen, at, context)) return false;
   known->apply(modifiers);
   return true;
 }
@@ -179,6 +218,7 @@ std::optional<Modifiers> parse_modifiers(std::string_view names, const Node& at,
     context.error(at, std::string(reason));
     return std::nullopt;
   }
+  warn_of_odd_encodings(modifiers, seen, at, context);
   return modifiers;
 }
 

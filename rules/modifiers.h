@@ -2,7 +2,7 @@
 //
 // parse_modifiers checks that the combination makes sense; afterwards each piece of it can be
 // applied on its own, in the order the struct lists them. The order in which encodings were written
-// is kept, because "wide|base64offset" and "base64offset|wide" differ.
+// is kept, because "base64|base64offset" and "base64offset|base64" differ.
 //
 // Thread rule: plain values, pure functions.
 #pragma once
@@ -52,8 +52,10 @@ void append_text(Pattern& pattern, std::string_view text);
 void append_many(Pattern& pattern);
 
 // The alternatives that `transform` makes of `pattern`; nothing (and a diagnostic at `at`) when it
-// cannot be applied: base64 of a wildcard, more than kVariantsMax dash variants.
+// cannot be applied: base64 of a wildcard, more dash variants than kVariantsMax or of more bytes
+// than kVariantBytesMax.
 constexpr size_t kVariantsMax = 4096;
+constexpr size_t kVariantBytesMax = 16 << 20;
 std::vector<Pattern> transform_pattern(const Pattern& pattern, TextTransform transform,
                                        const Node& at, ReadContext& context);
 

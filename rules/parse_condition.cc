@@ -83,7 +83,11 @@ class ConditionParser {
     if (peek().text.empty()) fail(peek(), "the condition is empty");
     MatchTree tree = parse_or();
     if (failed_ || peek().text.empty()) return tree;
-    if (peek().text == "|") {
+    if (peek().text == "|" && next_ + 1 < tokens_.size() &&
+        same_word(tokens_[next_ + 1].text, "near")) {
+      fail(peek(), "'| near' left Sigma with version 2",
+           "write a rule with 'correlation: {type: temporal, ...}' that refers to this one");
+    } else if (peek().text == "|") {
       fail(peek(), "aggregations in a condition ('| count() ...') left Sigma with version 2",
            "write a rule with 'correlation:' that refers to this one");
     } else if (peek().text == ")") {
@@ -114,7 +118,9 @@ class ConditionParser {
     if (failed_) return;
     failed_ = true;
     Location where = node_.where();
-    where.column += static_cast<uint32_t>(at.at + (node_.quoted() ? 1 : 0));
+    // Of a text over several lines only the beginning is known.
+    const bool one_line = node_.text().find('\n') == std::string::npos;
+    if (one_line) where.column += static_cast<uint32_t>(at.at + (node_.quoted() ? 1 : 0));
     context_.error(std::move(where), std::move(message), std::move(hint));
   }
 
@@ -207,7 +213,7 @@ class ConditionParser {
     const Token quantity = peek();
     next_ += 2;
     const Token names = peek();
-    if (names.text.empty()) {
+    if (names.text.empty() || std::string_view("()|").find(names.text) != std::string_view::npos) {
       fail(names, "'of' needs 'them' or a name with '*'");
       return {};
     }

@@ -141,6 +141,8 @@ std::vector<std::string> split_at_dashes(std::string_view text) {
 
 std::vector<Pattern> dash_variants(const Pattern& pattern, const Node& at, ReadContext& context) {
   std::vector<Pattern> variants(1);
+  size_t bytes = 0;
+  for (const PatternPart& part : pattern) bytes += part.text.size();
   for (const PatternPart& part : pattern) {
     if (part.kind != PatternPart::Kind::Text) {
       for (Pattern& variant : variants) variant.push_back(part);
@@ -149,8 +151,12 @@ std::vector<Pattern> dash_variants(const Pattern& pattern, const Node& at, ReadC
     const std::vector<std::string> pieces = split_at_dashes(part.text);
     for (size_t i = 0; i < pieces.size(); ++i) {
       if (i > 0) {
-        if (variants.size() * kDashes.size() > kVariantsMax) {
-          context.error(at, fmt::format("'windash' makes more than {} variants", kVariantsMax),
+        const size_t wanted = variants.size() * kDashes.size();
+        if (wanted > kVariantsMax || wanted * bytes > kVariantBytesMax) {
+          context.error(at,
+                        wanted > kVariantsMax
+                            ? fmt::format("'windash' makes more than {} variants", kVariantsMax)
+                            : "the variants that 'windash' makes are too long",
                         "split the value with |contains|all");
           return {};
         }

@@ -127,12 +127,10 @@ bool compares(const CompiledPredicate& p, const Value& value) {
   }
 }
 
-bool field_ref_holds(const CompiledPredicate& p, Event& event, std::string_view text) {
-  const Value& other = event.get(p.other);
-  if (!other.is_scalar()) return false;
+bool refers(const CompiledPredicate& p, std::string_view text, std::string_view other) {
   CompiledPredicate test;
   test.cased = p.cased;
-  test.text = p.cased ? std::string(other.text()) : folded(other.text());
+  test.text = p.cased ? std::string(other) : folded(other);
   test.kind = p.affix == Affix::Contains     ? Kind::Contains
               : p.affix == Affix::StartsWith ? Kind::Prefix
               : p.affix == Affix::EndsWith   ? Kind::Suffix
@@ -164,8 +162,6 @@ bool value_holds(const CompiledPredicate& p, Event& event, const Value& value) {
     case Kind::Greater:
     case Kind::GreaterEqual:
       return compares(p, value);
-    case Kind::FieldRef:
-      return value.is_scalar() && field_ref_holds(p, event, value.text());
     case Kind::Regex:
       return value.is_scalar() && regex_holds(p, event, value.text());
     default:
@@ -178,6 +174,7 @@ namespace {
 struct ElementTest {
   const CompiledPredicate& predicate;
   Event& event;
+  const std::vector<std::string>* others = nullptr;  // FieldRef: values of the other field
 };
 
 bool test_element(void* state, const Value& element) {
@@ -243,6 +240,21 @@ Result<void> compile_regex(const Predicate& from, const Location& where, Compile
 
 }  // namespace
 
+namespace {
+
+// A FieldId must hold them all, and each event has a slot for every one.
+constexpr size_t kFieldsMax = 20'000;
+
+Result<FieldId> intern(FieldTable& fields, const std::string& name, const Location& where) {
+  if (name.empty()) return kKeywordField;
+  if (fields.size() >= kFieldsMax && !fields.find(name)) {
+    return fail(where, "all rules together test more than 20,000 different fields");
+  }
+  return fields.intern(name);
+}
+
+}  // namespace
+
 Result<CompiledPredicate> compile_predicate(const Predicate& from, FieldTable& fields,
                                             const Location& where) {
   CompiledPredicate to;
@@ -251,17 +263,11 @@ Result<CompiledPredicate> compile_predicate(const Predicate& from, FieldTable& f
   to.affix = from.affix;
   to.date_part = from.date_part;
   to.number = from.number;
-  to.field = from.field.empty() ? kKeywordField : fields.intern(from.field);
+  PICKET_TRY(to.field, intern(fields, from.field, where));
   switch (from.op) {
-    case MatchOp::Pattern: {
-      Predicate pattern = from;
-      if (from.field.empty()) {  // a keyword may stand anywhere in the text
-        pattern.pattern.insert(pattern.pattern.begin(), {Part::Many, ""});
-        pattern.pattern.push_back({Part::Many, ""});
-      }
-      shape_pattern(pattern, to);
+    case MatchOp::Pattern:
+      shape_pattern(from, to);
       break;
-    }
     case MatchOp::Null:
       to.kind = Kind::Null;
       break;
@@ -290,10 +296,11 @@ Result<CompiledPredicate> compile_predicate(const Predicate& from, FieldTable& f
       to.kind = Kind::Before;
       to.field = BuiltinField::kActor;  // never looked at
       break;
-    case MatchOp::FieldRef:
+    case MatchOp::FieldRef: {
       to.kind = Kind::FieldRef;
-      to.other = fields.intern(from.text);
+      PICKET_TRY(to.other, intern(fields, from.text, where));
       break;
+    }
     case MatchOp::Regex: {
       to.kind = Kind::Regex;
       Result<void> compiled = compile_regex(from, where, to);
@@ -310,10 +317,45 @@ Result<CompiledPredicate> compile_predicate(const Predicate& from, FieldTable& f
   return to;
 }
 
+namespace {
+
+bool add_text(void* state, const Value& element) {
+  if (element.is_scalar())
+    static_cast<std::vector<std::string>*>(state)->emplace_back(element.text());
+  return false;
+}
+
+bool refers_to_any(void* state, const Value& element) {
+  const auto& test = *static_cast<const ElementTest*>(state);
+  return element.is_scalar() &&
+         std::any_of(test.others->begin(), test.others->end(), [&](const std::string& other) {
+           return refers(test.predicate, element.text(), other);
+         });
+}
+
+// The other field is read and copied first: only one list can be walked at a time.
+bool field_ref_holds(const CompiledPredicate& predicate, Event& event) {
+  std::vector<std::string> others;
+  const Value other = event.get(predicate.other);
+  if (other.kind == ValueKind::Array) {
+    event.resolver().any_element(other, add_text, &others);
+  } else {
+    add_text(&others, other);
+  }
+  if (others.empty()) return false;
+  ElementTest test{predicate, event, &others};
+  const Value& value = event.get(predicate.field);
+  if (value.kind != ValueKind::Array) return refers_to_any(&test, value);
+  return event.resolver().any_element(value, refers_to_any, &test);
+}
+
+}  // namespace
+
 bool holds(const CompiledPredicate& predicate, Event& event) {
   if (predicate.kind == Kind::Before) {
     return static_cast<double>(to_ms(event.time)) < predicate.number;
   }
+  if (predicate.kind == Kind::FieldRef) return field_ref_holds(predicate, event);
   ElementTest test{predicate, event};
   if (predicate.field == kKeywordField) return event.resolver().any_string(test_element, &test);
   const Value& value = event.get(predicate.field);

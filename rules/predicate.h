@@ -75,7 +75,7 @@ Result<CompiledPredicate> compile_predicate(const Predicate& predicate, FieldTab
 // True when the event's value passes; an array passes when any element does. A backtracking
 // expression that reaches its limit does not pass and is counted in Event::regex_limits.
 bool holds(const CompiledPredicate& predicate, Event& event);
-// The same for one value that is no array.
+// The same for one value that is no array. REQUIRES: the kind is neither FieldRef nor Before.
 bool value_holds(const CompiledPredicate& predicate, Event& event, const Value& value);
 
 }  // namespace picket

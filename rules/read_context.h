@@ -18,6 +18,10 @@ namespace picket {
 struct ReadContext {
   const Placeholders& placeholders;
   Diagnostics diagnostics = {};
+  // Predicates made so far and the bytes of their texts; read_match.cc bounds both.
+  size_t tests = 0;
+  size_t bytes = 0;
+  bool full = false;  // one of the bounds was passed, which has been reported
 
   void error(Location where, std::string message, std::string hint = {}) {
     diagnostics.push_back({std::move(where), std::move(message), std::move(hint), Severity::Error});

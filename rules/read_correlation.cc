@@ -13,6 +13,7 @@ namespace {
 using std::chrono::hours;
 
 constexpr Duration kTimespanMax = hours(24 * 3653);  // ten years
+constexpr size_t kFieldsMax = 32;                    // of a group, and counted together
 
 const std::vector<std::string>& sigma_types() {
   static const std::vector<std::string> kTypes = {"event_count",      "value_count", "temporal",
@@ -178,6 +179,9 @@ void read_correlation(const Node& node, CorrelationSpec& spec, ReadContext& cont
     }
   }
   spec.generate = reader.boolean("generate", spec.generate);
+  if (std::max(spec.group_by.size(), spec.condition.fields.size()) > kFieldsMax) {
+    context.error(node, fmt::format("a group or a value of more than {} fields", kFieldsMax));
+  }
   reader.finish();
   if (spec.options == nullptr && !spec.type.empty() && node.is_map()) {
     check_sigma_type(node, spec, context);

@@ -5,27 +5,26 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
 
+#include "rules/backtrack_regex.h"
 #include "rules/modifiers.h"
+#include "rules/predicate.h"
 
 namespace picket {
 namespace {
 
-MatchTree leaf(Predicate predicate) {
-  MatchTree tree;
-  tree.kind = MatchTree::Kind::Leaf;
-  tree.leaf = std::move(predicate);
-  return tree;
-}
+// Few values can stand for very many tests: lists of placeholders whose values have dashes to vary.
+constexpr size_t kTestsMax = 200'000;
+constexpr size_t kBytesMax = 64 << 20;
 
 // A bare scalar as a number. Only the common decimal forms count: "007" and "0x1f" are compared as
-// the texts that a log would hold, and so are whole numbers beyond what a double keeps exactly.
+// the texts that a log would hold.
 std::optional<double> as_number(const Node& node) {
-  constexpr double kExactMax = 9007199254740992.0;  // 2^53
   const std::string& text = node.text();
   if (node.quoted() || text.empty()) return std::nullopt;
   const size_t first = text.front() == '-' ? 1 : 0;
@@ -39,8 +38,17 @@ std::optional<double> as_number(const Node& node) {
   if (error != std::errc() || end != text.data() + text.size() || text.back() == '.') {
     return std::nullopt;
   }
-  if (whole && std::abs(value) >= kExactMax) return std::nullopt;
   return value;
+}
+
+// The same for equality, which whole numbers beyond what a double keeps exactly would pass with
+// their neighbours: they are texts.
+std::optional<double> as_exact_number(const Node& node) {
+  constexpr double kExactMax = 9007199254740992.0;  // 2^53
+  const auto number = as_number(node);
+  const bool whole = number && node.text().find('.') == std::string::npos;
+  if (whole && std::abs(*number) >= kExactMax) return std::nullopt;
+  return number;
 }
 
 std::optional<bool> as_bool(const Node& node) {
@@ -64,6 +72,15 @@ bool valid_cidr(const std::string& text) {
   return error == std::errc() && end == last && prefix >= 0 && prefix <= (v4 ? 32 : 128);
 }
 
+// What stands between two percent signs names a placeholder when it looks like a name; "5% to 10%"
+// has none.
+bool is_placeholder(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+}
+
 // Reads the values of one detection item: "field|modifiers: value(s)".
 class ItemReader {
  public:
@@ -73,7 +90,10 @@ class ItemReader {
   MatchTree read(const Node& values) {
     std::vector<MatchTree> trees;
     if (values.is_sequence()) {
-      for (const Node& value : values.items()) trees.push_back(read_value(value));
+      for (const Node& value : values.items()) {
+        if (full(value)) break;
+        trees.push_back(read_value(value));
+      }
       if (values.items().empty()) context_.error(values, "an empty list matches nothing");
     } else {
       trees.push_back(read_value(values));
@@ -94,6 +114,27 @@ class ItemReader {
     p.regex_dot_all = modifiers_.dot_all;
     p.date_part = modifiers_.date_part;
     return p;
+  }
+
+  // True when the rule makes more tests than it may; reported once.
+  bool full(const Node& at) {
+    const bool tests = context_.tests > kTestsMax;
+    if (!tests && context_.bytes <= kBytesMax) return false;
+    if (!context_.full) {
+      context_.error(at, fmt::format("the values of this rule make more than {}",
+                                     tests ? "200,000 tests" : "64 MiB of text"));
+    }
+    return context_.full = true;
+  }
+
+  MatchTree leaf(Predicate predicate) {
+    ++context_.tests;
+    context_.bytes += predicate.text.size();
+    for (const PatternPart& part : predicate.pattern) context_.bytes += part.text.size();
+    MatchTree tree;
+    tree.kind = MatchTree::Kind::Leaf;
+    tree.leaf = std::move(predicate);
+    return tree;
   }
 
   MatchTree refuse(const Node& value, std::string message, std::string hint = {}) {
@@ -147,7 +188,7 @@ class ItemReader {
     const auto number = as_number(value);
     if (!number) {
       return refuse(value, fmt::format("'{}' needs a number", key_.text()),
-                    value.quoted() ? "remove the quotes" : "");
+                    value.quoted() ? "remove the quotes" : "for example 10 or -2.5");
     }
     Predicate p = predicate(op);
     p.number = *number;
@@ -172,10 +213,11 @@ class ItemReader {
         p.flag = *flag;
         return leaf(std::move(p));
       }
-      if (as_number(value)) return read_number(value, MatchOp::Number);
+      if (as_exact_number(value)) return read_number(value, MatchOp::Number);
     }
     std::vector<MatchTree> alternatives;
     for (const std::string& text : expand(value)) {
+      if (full(value)) break;
       if (modifiers_.op == MatchOp::Pattern) {
         add_patterns(value, text, alternatives);
       } else {
@@ -192,7 +234,17 @@ class ItemReader {
     }
     Predicate p = predicate(modifiers_.op);
     p.text = text;
+    if (p.op == MatchOp::Regex) check_regex(p, value);
     return leaf(std::move(p));
+  }
+
+  // Expressions are compiled with the rule, but only here their places are known. PCRE2 is asked
+  // first, because it answers ten times as fast and takes nearly all that RE2 takes.
+  void check_regex(const Predicate& p, const Node& value) {
+    if (BacktrackRegex::make(p.text, {})) return;
+    FieldTable fields;
+    auto compiled = compile_predicate(p, fields, value.where());
+    if (!compiled) append(context_.diagnostics, std::move(compiled).error());
   }
 
   void add_patterns(const Node& value, const std::string& text, std::vector<MatchTree>& out) {
@@ -233,27 +285,36 @@ class ItemReader {
   // The texts that `value` stands for once each %name% is replaced by its configured values.
   std::vector<std::string> expand(const Node& value) {
     std::vector<std::string> out = {""};
-    std::string_view rest = value.text();
     const auto put = [&out](std::string_view text) {
       for (std::string& prefix : out) prefix += text;
     };
+    std::string_view rest = value.text();
+    size_t from = 0;
     while (modifiers_.expand) {
-      const size_t open = rest.find('%');
+      const size_t open = rest.find('%', from);
       const size_t close = open == std::string_view::npos ? open : rest.find('%', open + 1);
       if (close == std::string_view::npos) break;
-      put(rest.substr(0, open));
       const std::string_view name = rest.substr(open + 1, close - open - 1);
+      from = close;  // it may open the next one
+      if (!is_placeholder(name)) continue;
+      put(rest.substr(0, open));
       const std::vector<std::string>* values = placeholder(value, name);
-      if (values == nullptr || out.size() * values->size() > kVariantsMax) {
-        if (values != nullptr) context_.error(value, "the placeholders make too many values");
-        return {};
-      }
+      if (values == nullptr) return {};
       std::vector<std::string> grown;
+      size_t bytes = 0;
       for (const std::string& prefix : out) {
-        for (const std::string& text : *values) grown.push_back(prefix + text);
+        for (const std::string& text : *values) {
+          bytes += prefix.size() + text.size() + rest.size();
+          if (grown.size() == kVariantsMax || bytes > kVariantBytesMax) {
+            context_.error(value, "the placeholders make too many values");
+            return {};
+          }
+          grown.push_back(prefix + text);
+        }
       }
       out = std::move(grown);
       rest.remove_prefix(close + 1);
+      from = 0;
     }
     put(rest);
     return out;
@@ -285,6 +346,10 @@ MatchTree read_item(const Node::Entry& entry, ReadContext& context) {
     const auto parsed = parse_modifiers(key.substr(bar + 1), entry.key, context);
     if (!parsed) return {};
     modifiers = *parsed;
+  }
+  if (field.ends_with(' ')) {
+    context.error(entry.key, fmt::format("the field name '{}' ends with a blank", field));
+    return {};
   }
   const bool text_op = modifiers.op == MatchOp::Pattern || modifiers.op == MatchOp::Regex;
   if (field.empty() && (!text_op || modifiers.date_part != DatePart::None)) {
@@ -326,7 +391,14 @@ MatchTree read_selection(const Node& node, ReadContext& context) {
     return {};
   }
   std::vector<MatchTree> trees;
-  for (const Node& item : node.items()) trees.push_back(read_selection(item, context));
+  for (const Node& item : node.items()) {
+    if (item.is_sequence()) {
+      context.error(item, "a list within a list is not Sigma",
+                    "write its items into the outer list");
+      continue;
+    }
+    trees.push_back(read_selection(item, context));
+  }
   return combine(MatchTree::Kind::Or, std::move(trees));
 }
 

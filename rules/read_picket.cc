@@ -11,7 +11,6 @@ namespace picket {
 namespace {
 
 constexpr int64_t kMistakeMax = 7;
-constexpr int64_t kEvidenceMax = 1000;
 
 // The text under `key`, which must be one of `known`; empty when absent or reported.
 std::string read_choice(MapReader& reader, std::string_view key,

@@ -10,6 +10,8 @@
 
 namespace picket {
 
+constexpr int kEvidenceMax = 1000;
+
 enum class RuleKind : uint8_t { Detection, Correlation, Filter };
 
 struct PicketReading {

@@ -15,6 +15,7 @@
 #include "rules/read_correlation.h"
 #include "rules/read_match.h"
 #include "rules/read_picket.h"
+#include "rules/read_rsigma.h"
 #include "rules/rule_spec.h"
 
 namespace picket {
@@ -47,14 +48,35 @@ void read_level(const Node& root, RuleHead& head, ReadContext& context) {
   context.error(*root.find("level"), fmt::format("unknown level '{}'", text), std::move(hint));
 }
 
-// Foreign attributes that mean the same as one of ours; the rest of them are of no use here.
-void read_foreign_attributes(const Node& root, RuleHead& head, ReadContext& context) {
-  const Node* custom = root.find("custom_attributes");
-  const Node* suppress = root.find("rsigma.suppress");
-  if (suppress == nullptr && custom != nullptr) suppress = custom->find("rsigma.suppress");
-  if (suppress == nullptr) return;
-  head.picket.cooldown =
-      read_duration(*suppress, context.diagnostics).value_or(head.picket.cooldown);
+void read_status(const Node& root, ReadContext& context) {
+  const std::string text = text_under(root, "status", context);
+  const std::vector<std::string> known = {"stable", "test", "experimental", "deprecated",
+                                          "unsupported"};
+  if (text.empty() || std::find(known.begin(), known.end(), text) != known.end()) return;
+  context.warn(*root.find("status"), fmt::format("unknown status '{}'", text),
+               did_you_mean(text, known));
+}
+
+// Sigma allows any further key, so only those are named that look like one with a typo.
+void warn_of_typos(const Node& map, const std::vector<std::string>& known, std::string_view what,
+                   ReadContext& context) {
+  for (const Node::Entry& entry : map.entries()) {
+    const std::string& key = entry.key.text();
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    if (std::string hint = did_you_mean(key, known); !hint.empty()) {
+      context.warn(entry.key, fmt::format("unknown key '{}' in {}", key, what), std::move(hint));
+    }
+  }
+}
+
+const std::vector<std::string>& rule_keys() {
+  static const std::vector<std::string> kKeys = {
+      "title",        "id",    "name",      "description",    "status",   "level",
+      "logsource",    "tags",  "detection", "correlation",    "filter",   "picket",
+      "author",       "date",  "modified",  "references",     "related",  "fields",
+      "license",      "scope", "taxonomy",  "falsepositives", "generate", "custom_attributes",
+      "sigma-version"};
+  return kKeys;
 }
 
 // Returns the options of a correlation type of ours, or null.
@@ -68,13 +90,16 @@ const Node* read_head(const Node& root, RuleKind kind, RuleHead& head, ReadConte
     head.tags = read_strings(*tags, context.diagnostics).value_or(std::vector<std::string>{});
   }
   read_level(root, head, context);
-  read_foreign_attributes(root, head, context);
+  read_status(root, context);
+  warn_of_typos(root, rule_keys(), "a rule", context);
+  const RsigmaAttributes foreign = read_rsigma(root, context);
   const Node* block = root.find("picket");
-  if (block == nullptr || block->is_null()) return nullptr;
-  const Duration cooldown = head.picket.cooldown;
-  PicketReading reading = read_picket(*block, kind, context);
+  PicketReading reading;
+  if (block != nullptr && !block->is_null()) reading = read_picket(*block, kind, context);
   head.picket = std::move(reading.block);
-  if (block->find("cooldown") == nullptr) head.picket.cooldown = cooldown;
+  const auto own = [block](const char* key) { return block != nullptr && block->find(key); };
+  if (foreign.cooldown && !own("cooldown")) head.picket.cooldown = *foreign.cooldown;
+  if (foreign.evidence && !own("evidence")) head.picket.evidence = *foreign.evidence;
   return reading.correlation;
 }
 
@@ -86,6 +111,7 @@ Logsource read_logsource(const Node& root, ReadContext& context) {
     context.error(*node, "'logsource' must be a map");
     return {};
   }
+  warn_of_typos(*node, {"product", "service", "category", "definition"}, "logsource", context);
   return {text_under(*node, "product", context), text_under(*node, "service", context),
           text_under(*node, "category", context)};
 }
@@ -113,6 +139,7 @@ MatchTree read_detection(const Node& node, std::string_view what, ReadContext& c
     context.error(node, fmt::format("'{}' needs a condition", what));
     return {};
   }
+  if (context.full) return {};
   MatchTree tree = parse_condition(*condition, selections, context);
   if (context.diagnostics.size() > problems) return tree;
   for (const Selection& selection : selections) {
@@ -163,8 +190,16 @@ void read_filter_rule(const Node& root, ReadContext& context, RuleDocuments& rul
   read_head(root, RuleKind::Filter, spec.head, context);
   spec.logsource = read_logsource(root, context);
   const Node& filter = *root.find("filter");
-  if (const Node* names = filter.find("rules"); names != nullptr && !names->is_null()) {
-    spec.rules = read_strings(*names, context.diagnostics).value_or(std::vector<std::string>{});
+  const Node* names = filter.find("rules");
+  if (names != nullptr && !names->is_null()) {
+    spec.rules = read_strings(*names, context.diagnostics).value_or(std::vector<std::string>{""});
+  }
+  if (filter.is_map() && spec.rules.empty()) {
+    context.error(names != nullptr ? *names : filter, "'filter' needs the rules that it narrows",
+                  "list names or ids under 'rules', or write 'rules: any'");
+  }
+  if (const Node* block = root.find("picket")) {
+    context.warn(*block, "a filter has no use for a 'picket' block");
   }
   spec.condition = read_detection(filter, "filter", context);
   if (!has_errors(context.diagnostics)) rules.filters.push_back(std::move(spec));

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "rules/apply_filters.h"
 #include "rules/wire_correlations.h"
 
 namespace picket {
@@ -51,7 +52,7 @@ class RuleSetCompiler {
   }
 
   Result<std::shared_ptr<const RuleSet>> compile() {
-    apply_filters();
+    apply_filters(set_->documents_);
     check_detections();
     base_captures();
     prepare_correlations(set_->documents_);
@@ -70,26 +71,6 @@ class RuleSetCompiler {
 
  private:
   void reject(Diagnostics why) { append(set_->documents_.rejected, std::move(why)); }
-
-  // A filter narrows the rules it names: their condition becomes "condition and filter".
-  void apply_filters() {
-    for (const FilterSpec& filter : set_->documents_.filters) {
-      bool any = std::find(filter.rules.begin(), filter.rules.end(), "any") != filter.rules.end();
-      for (DetectionSpec& rule : set_->documents_.detections) {
-        bool named = any && logsource_applies(filter.logsource, rule.logsource);
-        for (const std::string& name : filter.rules) {
-          named = named || name == rule.head.id || (!name.empty() && name == rule.head.name);
-        }
-        if (!named) continue;
-        MatchTree both{.kind = MatchTree::Kind::And};
-        both.children.push_back(std::move(rule.condition));
-        both.children.push_back(filter.condition);
-        std::string& label = both.children.back().label;
-        label = "filter '" + filter.head.title + "'" + (label.empty() ? "" : ", " + label);
-        rule.condition = std::move(both);
-      }
-    }
-  }
 
   Result<CompiledCondition> compile(const MatchTree& condition, const Location& where) {
     return compile_condition(condition, set_->predicates_, set_->fields_, where);

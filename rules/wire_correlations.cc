@@ -140,8 +140,26 @@ class Wiring {
     return found;
   }
 
+  // An alias for a rule that is not counted is nearly always a typo in its name.
+  void check_aliases(const CorrelationSpec& spec, const std::vector<RuleId>& resolved) {
+    for (const FieldAlias& alias : spec.aliases) {
+      for (const auto& [reference, field] : alias.fields) {
+        const auto meant = [&, &name = reference](RuleId rule) {
+          return head(rule).id == name || head(rule).name == name;
+        };
+        if (std::any_of(resolved.begin(), resolved.end(), meant)) continue;
+        parts_.documents.rejected.push_back(
+            {spec.head.where,
+             fmt::format("alias '{}' is for '{}', which is none of the counted rules", alias.alias,
+                         reference),
+             "", Severity::Warning});
+      }
+    }
+  }
+
   Result<int> wire(const CorrelationSpec& given, RuleId rule) {
     PICKET_TRY(std::vector<RuleId> resolved, resolve(given));
+    check_aliases(given, resolved);
     CorrelationSpec spec = given;
     // One rule that is named in two ways is still one rule.
     for (size_t i = 0; i < resolved.size(); ++i) {

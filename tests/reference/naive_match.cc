@@ -172,6 +172,24 @@ void collect_texts(const NaiveValue& value, Values& out) {
   for (const auto& [key, member] : value.members) collect_texts(member, out);
 }
 
+// FieldRef: one text and one value of the other field.
+bool agrees(const Predicate& p, const std::string& text, const NaiveValue& other) {
+  if (!other.scalar()) return false;
+  const std::string a = p.cased ? text : lower(text);
+  const std::string b = p.cased ? other.text : lower(other.text);
+  switch (p.affix) {
+    case Affix::None:
+      return a == b;
+    case Affix::Contains:
+      return a.find(b) != a.npos;
+    case Affix::StartsWith:
+      return a.starts_with(b);
+    case Affix::EndsWith:
+      return a.ends_with(b);
+  }
+  return false;
+}
+
 }  // namespace
 
 Values naive_fields(const NaiveValue& record, const std::string& name, const Schema* schema) {
@@ -259,14 +277,8 @@ bool NaiveMatcher::leaf(const Predicate& p) {
   });
 }
 
-// Anywhere inside any string of the event.
-bool NaiveMatcher::keyword(Predicate p) {
-  const PatternPart many{PatternPart::Kind::Many, {}};
-  if (p.op == MatchOp::Pattern && (p.pattern.empty() || p.pattern.front() != many)) {
-    p.pattern.insert(p.pattern.begin(), many);
-  }
-  // Two stars in a row would be tried at every pair of places.
-  if (p.op == MatchOp::Pattern && p.pattern.back() != many) p.pattern.push_back(many);
+// Any string of the event.
+bool NaiveMatcher::keyword(const Predicate& p) {
   return std::any_of(texts_.begin(), texts_.end(), [&](const auto* v) { return passes(p, *v); });
 }
 
@@ -310,20 +322,11 @@ bool NaiveMatcher::passes(const Predicate& p, const NaiveValue& value) {
 
 bool NaiveMatcher::refers(const Predicate& p, const std::string& text) {
   const Values& others = fields(p.text);
-  if (others.empty() || !others.front()->scalar()) return false;
-  const std::string a = p.cased ? text : lower(text);
-  const std::string b = p.cased ? others.front()->text : lower(others.front()->text);
-  switch (p.affix) {
-    case Affix::None:
-      return a == b;
-    case Affix::Contains:
-      return a.find(b) != a.npos;
-    case Affix::StartsWith:
-      return a.starts_with(b);
-    case Affix::EndsWith:
-      return a.ends_with(b);
-  }
-  return false;
+  if (others.empty()) return false;
+  const NaiveValue& other = *others.front();
+  if (other.kind != Kind::Array) return agrees(p, text, other);
+  return std::any_of(other.items.begin(), other.items.end(),
+                     [&](const NaiveValue& item) { return agrees(p, text, item); });
 }
 
 bool naive_match(const MatchTree& tree, const NaiveEvent& event) {

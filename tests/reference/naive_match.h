@@ -57,7 +57,7 @@ class NaiveMatcher {
 
  private:
   bool leaf(const Predicate& p);
-  bool keyword(Predicate p);
+  bool keyword(const Predicate& p);
   bool passes(const Predicate& p, const NaiveValue& value);
   bool regex_finds(const Predicate& p, const std::string& text);
   bool refers(const Predicate& p, const std::string& text);

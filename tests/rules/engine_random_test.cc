@@ -199,7 +199,12 @@ class Generator {
       text += "  rules: [" + fmt::format("{}", fmt::join(rules, ", ")) + "]\n";
     const bool timeless = !picket.empty() && picket.find("ratio") == picket.npos &&
                           picket.find("spike") == picket.npos;
-    text += below(5) == 0 ? "  group-by: [g]\n  aliases: {g: {a: u, b: w}}\n"
+    std::string aliases;
+    for (const char* alias : {"a: u", "b: w"}) {
+      const bool fed = std::find(fed_.begin(), fed_.end(), std::string(1, *alias)) != fed_.end();
+      if (fed) aliases += std::string(aliases.empty() ? "" : ", ") + alias;
+    }
+    text += below(5) == 0 ? "  group-by: [g]\n  aliases: {g: {" + aliases + "}}\n"
             : timeless    ? "  group-by: [u]\n"
                           : grouping();
     if (!timeless) text += "  timespan: " + pick({"1s", "2s", "5s"}) + "\n";

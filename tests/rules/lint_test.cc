@@ -72,6 +72,37 @@ TEST(Lint, AlternativesThatDecideNothing) {
       {"  s1: {e: a}\n  s2: {e: a}\n  condition: 1 of s*\n", "6: 's2' says the same as 's1'"},
       {"  s: {e: [a, b, a]}\n  condition: s\n", "5: 'e: a' says the same as 'e: a'"},
       {"  s1: {e: a, n: 1}\n  s2: {e: a, n: 2}\n  condition: 1 of s*\n", ""},
+      {"  s: {e|contains: [ab, xaBx]}\n  condition: s\n",
+       "5: 'e|contains: xaBx' is never needed: whatever it matches, 'e|contains: ab' matches, too"},
+      {"  s: {e|contains: [aBc, ab]}\n  condition: s\n",
+       "5: 'e|contains: aBc' is never needed: whatever it matches, 'e|contains: ab' matches, too"},
+      {"  s: {e|contains: [ab, AB]}\n  condition: s\n",
+       "5: 'e|contains: AB' says the same as 'e|contains: ab'"},
+      {"  s: [{e|contains: ab}, {e: xab}]\n  condition: s\n",
+       "5: 'e: xab' is never needed: whatever it matches, 'e|contains: ab' matches, too"},
+      {"  s: [{e|startswith: ab}, {e: 'ab*z'}]\n  condition: s\n",
+       "5: 'e: ab*z' is never needed: whatever it matches, 'e|startswith: ab' matches, too"},
+      {"  s: [{e|endswith: ab}, {e|endswith: xab}]\n  condition: s\n",
+       "5: 'e|endswith: xab' is never needed: whatever it matches, 'e|endswith: ab' matches, too"},
+      {"  s: [{e|contains: ab}, {e|contains: xab, n: 1}]\n  condition: s\n",
+       "5: a part is never needed: whatever it matches, 'e|contains: ab' matches, too"},
+      {"  s: [{e|contains: ab}, {e|cased|contains: AB}]\n  condition: s\n",
+       "5: 'e|contains|cased: AB' is never needed: whatever it matches, 'e|contains: ab' matches, "
+       "too"},
+      {"  s: [ab, cab]\n  condition: s\n",
+       "5: 'any value|contains: cab' is never needed: whatever it matches, 'any value|contains: "
+       "ab' "
+       "matches, too"},
+      {"  s: [{e|cased|contains: ab}, {e|contains: xab}]\n  condition: s\n", ""},
+      {"  s: [{e|contains: ab}, {n|contains: xab}]\n  condition: s\n", ""},
+      {"  s: [{e|contains: 'a?b'}, {e|contains: axb}]\n  condition: s\n", ""},
+      {"  s: [{e|startswith: ab}, {e|contains: abc}]\n  condition: s\n", ""},
+      {"  s: [{e|startswith: ab}, {e|endswith: ab}]\n  condition: s\n", ""},
+      {"  s: [{e|contains: ab}, {e: 'a*b'}]\n  condition: s\n", ""},
+      {"  s: [{e|contains: ab, n: 1}, {e|contains: xab}]\n  condition: s\n", ""},
+      {"  s: {e|contains|all: [ab, xab]}\n  condition: s\n", ""},
+      {"  s: {e|neq|contains: [ab, b]}\n  condition: s\n",
+       "5: 'e|contains: ab' is never needed: whatever it matches, 'e|contains: b' matches, too"},
   };
   for (const Case& c : cases) {
     const std::vector<std::string> expected =

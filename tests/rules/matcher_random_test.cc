@@ -267,8 +267,9 @@ class Generator {
                          quoted(pick<std::string>({"foo", "b?r", "\\temp", "404"})));
     }
     if (shape == 1) {
-      return fmt::format("  s{}:\n    '|all': [{}, {}]\n", number, quoted("o" + pattern()),
-                         quoted(pick<std::string>({"foo", "bar"})));
+      return fmt::format("  s{}:\n    '{}': [{}, {}]\n", number,
+                         pick<std::string>({"|all", "|startswith", "|endswith", "|cased|all"}),
+                         quoted("o" + pattern()), quoted(pick<std::string>({"foo", "bar"})));
     }
     const bool list = shape == 2;
     std::set<std::string> keys;

@@ -53,7 +53,7 @@ TEST(ReadMatch, CombinesMapsAndLists) {
   EXPECT_EQ(selection_tree("    - a: 1\n      b: 2\n    - c: 3"),
             "or\n  and\n    a = 1\n    b = 2\n  c = 3\n");
   EXPECT_EQ(selection_tree("    - - a: 1\n      - b: 2\n    - c: 3"),
-            "or\n  or\n    a = 1\n    b = 2\n  c = 3\n");
+            "4:7: a list within a list is not Sigma");
 }
 
 TEST(ReadMatch, ReadsKeywords) {

@@ -102,6 +102,26 @@ TEST(HostileRules, VariantsAreBounded) {
   EXPECT_EQ(rules.rejected[0].message, "the placeholders make too many values");
 }
 
+TEST(HostileRules, ValuesDoNotUnfoldToGigabytes) {
+  // 3,125 variants for each of many values; three codes of each.
+  const std::string dashes = "'-a -b -c -d -e', ";
+  EXPECT_EQ(problem_of_body("  s: {f|windash|base64offset|contains: [" + repeated(dashes, 25) +
+                            "]}\n  condition: s\n"),
+            "the values of this rule make more than 200,000 tests");
+  const std::string huge(1 << 20, 'x');
+  EXPECT_EQ(problem_of_body("  s: {f|windash: '-a -b -c " + huge + "'}\n  condition: s\n"),
+            "the variants that 'windash' makes are too long");
+  const Placeholders large = {{"p", std::vector<std::string>(30, huge)}};
+  const RuleDocuments rules =
+      read_detection_body("  s: {f|expand|contains: '%p%'}\n  condition: s\n", large);
+  ASSERT_EQ(rules.rejected.size(), 1U);
+  EXPECT_EQ(rules.rejected[0].message, "the placeholders make too many values");
+  std::string values;
+  for (int i = 0; i < 10; ++i) values += "'-a -b " + std::string(600'000, 'x') + "', ";
+  EXPECT_EQ(problem_of_body("  s: {f|windash: [" + values + "]}\n  condition: s\n"),
+            "the values of this rule make more than 64 MiB of text");
+}
+
 TEST(HostileRules, AliasesDoNotUnfoldToGigabytes) {
   std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 12; ++i) {
@@ -130,6 +150,101 @@ TEST(HostileRules, NestedRepetitionOnAMegabyteIsLinear) {
   const std::string huge(1 << 20, 'a');
   EXPECT_EQ(
       matches(rule, {"{\"t\":1,\"f\":\"" + huge + "!\"}", "{\"t\":1,\"f\":\"" + huge + "\"}"}), 1U);
+}
+
+TEST(HostileRules, MalformedExpressionsArePlaced) {
+  const RuleDocuments rules = read_detection_body(
+      "  s:\n    f|re:\n      - 'a+'\n      - 'a('\n      - '(?=a'\n  condition: s\n");
+  ASSERT_EQ(rules.rejected.size(), 1U);
+  EXPECT_EQ(rules.rejected[0].where.line, 6U);
+  EXPECT_EQ(rules.rejected[0].where.column, 9U);
+  EXPECT_NE(rules.rejected[0].message.find("regular expression 'a(' is malformed: missing )"),
+            std::string::npos);
+  EXPECT_NE(rules.rejected[0].message.find("line 7:9: regular expression '(?=a' is malformed"),
+            std::string::npos);
+  // Programs of gigabytes.
+  EXPECT_NE(problem_of_body("  s: {f|re: '(((a{1000}){1000}){1000}){1000}'}\n  condition: s\n")
+                .find("is malformed"),
+            std::string::npos);
+}
+
+// On this line, a backtracking engine would try for longer than the world stands.
+TEST(HostileRules, LookAroundIsReportedAndRunsInBoundedSteps) {
+  RuleDocuments documents = read_detection_body("  s: {f|re: '^(?=a)(a|aa)+$'}\n  condition: s\n");
+  ASSERT_TRUE(documents.rejected.empty());
+  const auto rules = RuleSet::make(std::move(documents), {test_schema()});
+  ASSERT_TRUE(rules);
+  ASSERT_EQ((*rules)->rejected().size(), 1U);
+  EXPECT_EQ((*rules)->rejected()[0].severity, Severity::Warning);
+  EXPECT_NE((*rules)->rejected()[0].message.find("needs look-around"), std::string::npos);
+  Processor processor(*rules, nullptr);
+  LineBatch batch;
+  batch.bytes = PaddedBytes("{\"t\":1,\"f\":\"" + std::string(1000, 'a') + "!\"}");
+  HitBatch hits;
+  processor.process(std::move(batch), {.fixed_schema = 0}, hits);
+  EXPECT_EQ(hits.stats.regex_limits, 1U);
+}
+
+TEST(HostileRules, LargeFilesAreRefusedUnread) {
+  EXPECT_EQ(problem(std::string((64 << 20) - 1, ' ')), "the file has 64 MiB; at most 32 are read");
+  EXPECT_EQ(problem("title: [" + repeated("a,", 500'001) + "]"),
+            "the file has more than 500,000 values");
+}
+
+TEST(HostileRules, FieldsAreBounded) {
+  std::string fields;
+  for (int i = 0; i < 21'000; ++i) fields += "f" + std::to_string(i) + ": 1, ";
+  RuleDocuments documents =
+      read_detection_body("  s: {f0: 1}\n  condition: s\n---\ntitle: u\ndetection:\n  s: {" +
+                          fields + "}\n  condition: s\n");
+  const auto rules = RuleSet::make(std::move(documents), {test_schema()});
+  ASSERT_TRUE(rules);
+  EXPECT_EQ((*rules)->rules().size(), 1U);
+  ASSERT_EQ((*rules)->rejected().size(), 1U);
+  EXPECT_EQ((*rules)->rejected()[0].message,
+            "all rules together test more than 20,000 different fields");
+}
+
+std::string count_of(const std::string& name, const std::string& rule, const std::string& rest) {
+  return "title: t\nname: " + name + "\ncorrelation: {type: event_count, rules: [" + rule + "], " +
+         rest + "}\n---\n";
+}
+
+// The first problem once the rules were put together.
+std::string problem_of_set(const std::string& text) {
+  const auto rules = RuleSet::make(read_text(text), {test_schema()});
+  return !rules || (*rules)->rejected().empty() ? "none" : (*rules)->rejected()[0].message;
+}
+
+TEST(HostileRules, CorrelationsThatCannotWorkAreRefused) {
+  const std::string base = "title: t\nname: d\ndetection: {s: {f: 1}, condition: s}\n---\n";
+  const std::string plain = "timespan: 1m, condition: {gte: 2}";
+  EXPECT_EQ(problem_of_set(base + count_of("c", "d", plain)), "none");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "c", plain)),
+            "the correlation refers to itself: c -> c");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "e", plain) + count_of("e", "c", plain)),
+            "the correlation refers to itself: c -> e -> c");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "dd", plain)),
+            "the correlation refers to 'dd', which is no rule");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "d", "timespan: 0s, condition: {gte: 2}")),
+            "a timespan must be longer than nothing");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "d", "timespan: -5m, condition: {gte: 2}")),
+            "a timespan must be longer than nothing");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "d", "timespan: 1m, condition: {gte: 1000000000}")),
+            "the threshold is above 10000");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "d", "timespan: 1m, condition: {gt: 5, lt: 3}")),
+            "nothing can satisfy the condition > 5, < 3");
+  EXPECT_EQ(problem_of_set(base + count_of("c", "d", plain + ", aliases: {u: {d: x, dd: y}}")),
+            "alias 'u' is for 'dd', which is none of the counted rules");
+  EXPECT_EQ(problem_of_set(base +
+                           count_of("c", "d", plain + ", group-by: [" + repeated("f, ", 33) + "]")),
+            "a group or a value of more than 32 fields");
+  // A chain as long as people can write it.
+  std::string chain = base;
+  for (int i = 0; i < 2'000; ++i) {
+    chain += count_of("c" + std::to_string(i), i == 0 ? "d" : "c" + std::to_string(i - 1), plain);
+  }
+  EXPECT_EQ(problem_of_set(chain), "none");
 }
 
 TEST(HostileRules, TwinsAreReportedWithThePlaceOfTheOther) {

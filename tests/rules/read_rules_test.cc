@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/rules/rule_text.h"
@@ -144,16 +145,84 @@ TEST(ReadRules, ReadsSeveralDocumentsAndKeepsTheGoodOnes) {
             rules.files[0].documents[0].find("picket")->find("tests"));
 }
 
-TEST(ReadRules, AcceptsAttributesOfOtherTools) {
-  const RuleDocuments rules = read_text(
-      "title: t\ndetection: {s: {f: 1}, condition: s}\n"
-      "custom_attributes: {rsigma.suppress: 5m, rsigma.window: sliding}\n");
-  ASSERT_EQ(rules.detections.size(), 1U);
-  EXPECT_EQ(rules.detections[0].head.picket.cooldown, std::chrono::minutes(5));
-  const RuleDocuments both = read_text(
-      "title: t\ndetection: {s: {f: 1}, condition: s}\nrsigma.suppress: 5m\n"
-      "picket: {cooldown: 1m}\n");
-  EXPECT_EQ(both.detections.at(0).head.picket.cooldown, std::chrono::minutes(1));
+// What a file comes to: the conditions of its rules, or the place and text of the first problem.
+struct FileCase {
+  std::string text;
+  std::string expected;
+};
+
+TEST(ReadRules, ReadsTheFormsOfYaml) {
+  const std::string rule = "title: t\ndetection: {s: {f: 1}, condition: s}\n";
+  const FileCase cases[] = {
+      {"\xef\xbb\xbf" + rule, "f = 1\n"},
+      {"title: t\r\ndetection:\r\n  s:\r\n    f: 1\r\n  condition: s\r\n", "f = 1\n"},
+      {"---\n---\n# nothing\n---\n" + rule + "---\n---\n" + rule + "...\n", "f = 1\nf = 1\n"},
+      {"", ""},
+      {"# nothing\n", ""},
+      {"- a\n---\n" + rule, "1:1 a rule must be a map"},
+      {"text\n---\n" + rule, "1:1 a rule must be a map"},
+      {"title: t\ndetection:\n\ts: {f: 1}\n",
+       "3:1 not valid YAML: found character that cannot start any token while scanning for the "
+       "next "
+       "token that begins on line 3"},
+      {"title: t\ndetection:\n  a: &x {f: 1}\n  b: *x\n  condition: all of them\n",
+       "and\n  f = 1\n  f = 1\n"},
+      {"title: t\ndetection:\n  a: &x {f: 1}\n  b: {<<: *x, g: 2}\n  condition: a and b\n",
+       "4:7 merge keys ('<<') are not supported"},
+      {"title: t\ndetection: {s: {f: 1, f: 2}, condition: s}\n", "2:23 duplicate key 'f'"},
+      {"title: t\ndetection: {s: {f: 1}, s: {f: 2}, condition: s}\n", "2:24 duplicate key 's'"},
+      // One field may be tested twice with other modifiers.
+      {"title: t\ndetection: {s: {f|contains: a, f|endswith: b}, condition: s}\n",
+       "and\n  f ~ '*a*'\n  f ~ '*b'\n"},
+      {"title: t\ndetection: {s: {f: " + std::string(70, '[') + std::string(70, ']') + "}}\n",
+       "2:81 nested deeper than 64 levels"},
+      {"title: >\n  t\ndetection:\n  s:\n    f|contains: |-\n      a\n      b\n  condition: s\n",
+       "f ~ '*a\\x0ab*'\n"},
+      {"title: t\ndetection: {s: {f: !!str 5}, condition: s}\n", "f ~ '5'\n"},
+      {"{title: t, detection: {s: {\"f\": \"1\"}, condition: s}}", "f ~ '1'\n"},
+      {"title: t\ndetection: {s: {? [f] : 1}, condition: s}\n", "2:19 a key must be a plain text"},
+      {"title: t\ndetection: {s: {~: 1}, condition: s}\n", "2:17 a key must be a plain text"},
+      {"action: reset\n---\n" + rule, "1:9 'action' collections left Sigma with version 2"},
+      {"action: repeat\ntitle: t\n", "1:9 'action' collections left Sigma with version 2"},
+  };
+  for (const FileCase& c : cases) {
+    const RuleDocuments rules = read_text(c.text);
+    std::string found;
+    if (rules.rejected.empty()) {
+      for (const DetectionSpec& spec : rules.detections) found += dump(spec.condition);
+    } else {
+      const Diagnostic& d = rules.rejected[0];
+      found = fmt::format("{}:{} {}", d.where.line, d.where.column, d.message);
+    }
+    EXPECT_EQ(found, c.expected) << c.text;
+  }
+}
+
+TEST(ReadRules, WarnsOfWhatLooksLikeATypo) {
+  const FileCase cases[] = {
+      {"status: done", "1:9 unknown status 'done' ()"},
+      {"status: experimentel", "1:9 unknown status 'experimentel' (did you mean 'experimental'?)"},
+      {"status: deprecated", ""},
+      {"lvel: high", "1:1 unknown key 'lvel' in a rule (did you mean 'level'?)"},
+      {"pickets: {mode: shadow}", "1:1 unknown key 'pickets' in a rule (did you mean 'picket'?)"},
+      {"logsource: {prodcut: windows}",
+       "1:13 unknown key 'prodcut' in logsource (did you mean 'product'?)"},
+      {"logsource: {product: windows, definition: any, vendor: acme}", ""},
+      {"our_ticket: 17\nregression_tests_path: x\ncustom_attributes: {a: b}", ""},
+      {"date: 2026/01/31\nmodified: 2026-01-31\nlicense: MIT\nrelated: [{id: 1, type: derived}]",
+       ""},
+  };
+  for (const FileCase& c : cases) {
+    const RuleDocuments rules =
+        read_text(c.text + "\ntitle: t\ndetection: {s: {f: 1}, condition: s}\n");
+    EXPECT_EQ(rules.detections.size(), 1U) << c.text;
+    std::string found;
+    for (const Diagnostic& d : rules.rejected) {
+      EXPECT_EQ(d.severity, Severity::Warning);
+      found += fmt::format("{}:{} {} ({})", d.where.line, d.where.column, d.message, d.hint);
+    }
+    EXPECT_EQ(found, c.expected) << c.text;
+  }
 }
 
 struct BadRule {
@@ -191,6 +260,14 @@ std::vector<BadRule> bad_rules() {
       {"title: t\ndetection: {}\ncorrelation: {}\n", 1, 1,
        "a document is one of detection, correlation and filter, not several", ""},
       {"title: t\nfilter: {rules: a}\n", 2, 9, "'filter' needs a condition", ""},
+      {"title: t\nfilter: {s: {f: 1}, condition: s}\n", 2, 9,
+       "'filter' needs the rules that it narrows",
+       "list names or ids under 'rules', or write 'rules: any'"},
+      {"title: t\nfilter: {rules: [], s: {f: 1}, condition: s}\n", 2, 17,
+       "'filter' needs the rules that it narrows",
+       "list names or ids under 'rules', or write 'rules: any'"},
+      {"title: t\nfilter: {rules: [{a: b}], s: {f: 1}, condition: s}\n", 2, 18,
+       "expected a text, found a map", ""},
       {"title: t\ncorrelation: x\n", 2, 14, "expected a map for correlation, found 'x'", ""},
       {kCorrelation + "  type: event_cuont\n", 3, 9, "unknown correlation type 'event_cuont'",
        "did you mean 'event_count'?"},

@@ -26,11 +26,13 @@ inline RuleDocuments read_detection_body(const std::string& body,
   return read_text("title: t\ndetection:\n" + body, placeholders);
 }
 
-// The tree of "field|modifiers: value" alone, as dump() shows it, or the first problem.
+// The tree of "field|modifiers: value" alone, as dump() shows it, or the first error.
 inline std::string item_tree(const std::string& item, const Placeholders& placeholders = {}) {
   const RuleDocuments rules =
       read_detection_body("  s:\n    " + item + "\n  condition: s\n", placeholders);
-  if (!rules.rejected.empty()) return "error: " + rules.rejected.front().message;
+  for (const Diagnostic& d : rules.rejected) {
+    if (d.severity == Severity::Error) return "error: " + d.message;
+  }
   return dump(rules.detections.at(0).condition);
 }
 
