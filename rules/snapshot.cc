@@ -27,8 +27,9 @@ namespace picket {
 namespace {
 
 constexpr uint32_t kMetaVersion = 1;
-// 1 had no version: such rows began with the time of the last hit, in milliseconds.
-constexpr uint32_t kGroupVersion = 2;
+// 1 had no version: such rows began with the time of the last hit, in milliseconds. Up to 2,
+// `absence` knew of several that wait only the oldest and the newest.
+constexpr uint32_t kGroupVersion = 3;
 constexpr std::string_view kMetaKey = "meta";
 
 uint64_t hash_of(std::string_view key, std::string_view value) {
