@@ -147,6 +147,8 @@ class Wiring {
     for (size_t i = 0; i < resolved.size(); ++i) {
       auto first = std::find(resolved.begin(), resolved.end(), resolved[i]) - resolved.begin();
       spec.rules[i] = spec.rules[static_cast<size_t>(first)];
+      const RuleHead& named = head(resolved[i]);
+      spec.other_names.push_back(spec.rules[i] == named.name ? named.id : named.name);
     }
     PICKET_TRY(auto correlator, make_correlator(spec));
     PICKET_TRY(std::optional<uint32_t> guard, make_guard(given, resolved));

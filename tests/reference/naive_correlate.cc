@@ -49,10 +49,7 @@ class Run {
  public:
   explicit Run(const RuleDocuments& documents) : documents_(documents) {
     for (const CorrelationSpec& spec : documents.correlations) {
-      rules_.push_back(make_naive_rule(spec));
-    }
-    for (NaiveRule& rule : rules_) {
-      for (const std::string& name : rule.references) rule.sources.push_back(find(name));
+      rules_.push_back(make_naive_rule(spec, [this](const auto& name) { return find(name); }));
     }
     groups_.resize(rules_.size());
     find_silent();
@@ -90,7 +87,7 @@ class Run {
     for (size_t i = 0; i < detections; ++i) {
       if (is(documents_.detections[i].head)) return i;
     }
-    for (size_t i = 0; i < rules_.size(); ++i) {
+    for (size_t i = 0; i < documents_.correlations.size(); ++i) {
       if (is(documents_.correlations[i].head)) return detections + i;
     }
     return SIZE_MAX;
