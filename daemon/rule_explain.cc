@@ -131,7 +131,10 @@ class Explainer final : public EventObserver {
       names += (names.empty() ? "'" : ", '") + printable(rules_->rules()[rule].head->title) + "'";
     }
     if (!feed) {
-      text += "  does not count: it matches none of the rules that this one counts\n";
+      const std::string inner = inner_that_counts(matched);
+      text += inner.empty()
+                  ? "  does not count: it matches none of the rules that this one counts\n"
+                  : "  is for " + inner + ", whose matches this one counts\n";
       return;
     }
     if (exceptions(*info_.head, event)) {
@@ -145,6 +148,21 @@ class Explainer final : public EventObserver {
                       "by is missing\n",
                       names)
                 : fmt::format("  counts, because it matches {}; group {}\n", names, group_);
+  }
+
+  // The correlations that the explained one counts and that count one of `matched`, directly or
+  // not: "'Inner'".
+  std::string inner_that_counts(const std::vector<RuleId>& matched) const {
+    std::string names;
+    for (RuleId rule = 0; rule < rules_->rules().size(); ++rule) {
+      if (rules_->rules()[rule].kind != RuleKind::Correlation || !feed_of(rule)) continue;
+      const Explainer inner(rules_, rule);
+      const auto counts = [&](RuleId hit) { return inner.feed_of(hit) != nullptr; };
+      const bool direct = std::any_of(matched.begin(), matched.end(), counts);
+      if (!direct && inner.inner_that_counts(matched).empty()) continue;
+      names += (names.empty() ? "'" : ", '") + printable(rules_->rules()[rule].head->title) + "'";
+    }
+    return names;
   }
 
   // How hits of `rule` feed the correlation that is explained, or null.
@@ -220,13 +238,17 @@ class Run {
           fmt::format("\nline {}: no event ({})\n", number + 1, to_text(dead.reason));
     }
     std::vector<AlertEvent> changes;
+    const uint64_t counted = engine_.stats().rules[rule_].matches;
+    const std::string group = explainer_.take_group();
     engine_.process(hits_, Timestamp{}, changes);
+    const bool by_match = group.empty() && engine_.stats().rules[rule_].matches > counted;
+    if (by_match) explainer_.text += "  a match of a rule that this one counts: it counts\n";
     for (const AlertEvent& change : changes) {
       if (change.alert.rule.title != rules_->rules()[rule_].head->title) continue;
       if (change.change == AlertChange::Opened) explainer_.text += "  an alert opens\n";
       if (change.change == AlertChange::Resolved) explainer_.text += "  an alert has ended\n";
     }
-    name_new_group(explainer_.take_group());
+    name_new_group(group);
   }
 
   void name_new_group(const std::string& name) {

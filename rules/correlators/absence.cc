@@ -139,7 +139,7 @@ class Absence final : public Correlator {
     const uint64_t waiting = state.count();
     return fmt::format("{} {} for {}; the condition holds unless it comes within {}", waiting,
                        waiting == 1 ? "waits" : "wait", names(options_.missing),
-                       duration_text(Duration(left)));
+                       time_left_text(Duration(left)));
   }
 
  private:

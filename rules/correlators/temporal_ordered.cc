@@ -88,11 +88,15 @@ class State final : public GroupState {
   std::vector<Sequence> known;
 };
 
+bool is_within(const Sequence& sequence, int64_t first) {
+  return sequence.begun != kNever && sequence.begun >= first;
+}
+
 // How many steps the longest sequence has that began at `first` or later.
 size_t steps_done(const std::vector<Sequence>& known, int64_t first) {
   size_t done = 0;
   for (size_t i = 0; i < known.size(); ++i) {
-    if (known[i].begun != kNever && known[i].begun >= first) done = i + 1;
+    if (is_within(known[i], first)) done = i + 1;
   }
   return done;
 }
@@ -132,7 +136,7 @@ class Ordered final : public Correlator {
     std::string text = progress_text(steps_, known, first);
     const size_t done = steps_done(known, first);
     if (done == 0 || done == known.size()) return text;
-    return text + " within " + duration_text(Duration(known[done - 1].begun - first));
+    return text + " within " + time_left_text(Duration(known[done - 1].begun - first));
   }
 
  private:
@@ -163,16 +167,25 @@ class OrderedSome final : public Correlator {
 
   std::string describe(const GroupState& base, Timestamp now) const override {
     const auto& known = static_cast<const State&>(base).known;
-    const size_t done = longest(known, bounded_ms(now) - timespan_.count());
-    std::string text =
-        fmt::format("the longest sequence has {} of {} steps; {} wanted within {}", done,
-                    steps_.roles.size(), bounds_.text(), duration_text(timespan_));
-    if (bounds_.holds(static_cast<double>(done)) || done == 0) return text;
-    std::string next;
-    for (size_t i = shortest_end(known, done, to_ms(now)) + 1; i < steps_.names.size(); ++i) {
-      next += (next.empty() ? "" : " or ") + steps_.names[i];
+    const int64_t first = bounded_ms(now) - timespan_.count();
+    const size_t done = longest(known, first);
+    const bool holding = bounds_.holds(static_cast<double>(done));
+    std::string text = fmt::format("{} of {} steps in order, {} {}", done, steps_.roles.size(),
+                                   bounds_.text(), holding ? "holds" : "wanted");
+    if (holding) return text;
+    size_t step = 0;  // the first that may come next
+    int64_t begun = bounded_ms(now);
+    if (done > 0) {
+      while (!is_within(at(known, step, done), first)) ++step;
+      begun = at(known, step++, done).begun;
     }
-    return next.empty() ? text : text + "; next: " + next;
+    std::string next;
+    for (; step < steps_.names.size(); ++step) {
+      next += (next.empty() ? "" : " or ") + steps_.names[step];
+    }
+    if (next.empty()) return text + " within " + time_left_text(timespan_);
+    return fmt::format("{}; next: {} within {}", text, next,
+                       time_left_text(Duration(begun - first)));
   }
 
  private:
@@ -208,21 +221,9 @@ class OrderedSome final : public Correlator {
   size_t longest(const std::vector<Sequence>& known, int64_t first) const {
     size_t done = 0;
     for (size_t i = 0; i < known.size(); ++i) {
-      const bool within = known[i].begun != kNever && known[i].begun >= first;
-      if (within) done = std::max(done, i % lengths_ + 1);
+      if (is_within(known[i], first)) done = std::max(done, i % lengths_ + 1);
     }
     return done;
-  }
-
-  // The first step with which a sequence of that length ends.
-  size_t shortest_end(const std::vector<Sequence>& known, size_t length, int64_t now) const {
-    size_t step = 0;
-    while (step + 1 < steps_.roles.size() &&
-           (at(known, step, length).begun == kNever ||
-            at(known, step, length).begun < now - timespan_.count())) {
-      ++step;
-    }
-    return step;
   }
 
   Steps steps_;
@@ -270,11 +271,17 @@ class OrderedNot final : public Correlator {
     return judgement;
   }
 
-  std::string describe(const GroupState& base, Timestamp /*now*/) const override {
+  std::string describe(const GroupState& base, Timestamp now) const override {
     const auto& state = static_cast<const PendingWindows&>(base);
     std::vector<Sequence> known(steps_.roles.size());
     for (const auto& event : state.events) advance(steps_, known, to_ms(event.time), event.roles);
-    return progress_text(steps_, known, kNever + 1) + "; judged when the window ends";
+    std::string text = progress_text(steps_, known, kNever + 1);
+    if (!expression_.holds(state.roles() | expression_.wanted()))
+      text += "; what must not come has come";
+    const auto start = std::find_if(state.events.begin(), state.events.end(),
+                                    [&](const auto& event) { return (event.roles & start_) != 0; });
+    if (start == state.events.end()) return text + "; no window has begun";
+    return text + "; judged in " + time_left_text(start->time + timespan_ - now);
   }
 
  private:

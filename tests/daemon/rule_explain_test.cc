@@ -101,5 +101,22 @@ TEST(RuleExplain, CorrelationsShowEveryGroup) {
   EXPECT_THAT(explained("many", test_line(1, "y")), Not(HasSubstr("who=")));
 }
 
+TEST(RuleExplain, ChainsAreFollowed) {
+  const auto rules = make_rules(std::string(kRules) + R"(
+---
+title: Many of many
+name: outer
+correlation: {type: event_count, rules: [many], timespan: 1h, condition: {gte: 3}}
+)");
+  const std::string text =
+      explain_rule(rules, *find_rule(*rules, "outer"), 0,
+                   test_line(1'000, "x", "a") + test_line(2'000, "x", "a") +
+                       test_line(3'000, "x", "a") + test_line(4'000, "y", "a"));
+  EXPECT_THAT(text, HasSubstr("  is for 'Many', whose matches this one counts\n"));
+  EXPECT_THAT(text, HasSubstr("  a match of a rule that this one counts: it counts\n"));
+  EXPECT_THAT(text, HasSubstr("  does not count: it matches none of the rules"));
+  EXPECT_THAT(text, HasSubstr("    1 of 3 events; 2 more within 59 min\n"));
+}
+
 }  // namespace
 }  // namespace picket
