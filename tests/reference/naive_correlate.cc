@@ -61,6 +61,7 @@ class Run {
     Occurrence occurrence{&event};
     for (size_t i = 0; i < documents_.detections.size(); ++i) {
       if (!naive_match(documents_.detections[i].condition, event)) continue;
+      if (excepted(documents_.detections[i].head, event)) continue;
       occurrence.matched.push_back(i);
       if (!silent_.contains(i)) detection_alert(documents_.detections[i].head, i, event.time);
     }
@@ -104,6 +105,15 @@ class Run {
     for (const size_t source : loud) silent_.erase(source);
   }
 
+  // A match has its fields and its time as an event has.
+  static bool excepted(const RuleHead& rule, const NaiveEvent& event) {
+    for (const RuleException& exception : rule.picket.exceptions) {
+      const bool expired = exception.expires && event.time >= *exception.expires;
+      if (!expired && naive_match(exception.match, event)) return true;
+    }
+    return false;
+  }
+
   // How many correlations stand between a rule and events.
   size_t depth(size_t rule) const {
     size_t deepest = 0;
@@ -143,6 +153,7 @@ class Run {
   // One hit per group that the occurrence belongs to; several roles of one group are one hit.
   void take(size_t number, const Occurrence& occurrence) {
     const NaiveRule& rule = rules_[number];
+    if (excepted(rule.spec->head, *occurrence.event)) return;
     std::vector<std::pair<Key, NaiveHit>> hits;
     for (size_t role = 0; role < rule.sources.size(); ++role) {
       const size_t source = rule.sources[role];
