@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "rules/correlators/option_reader.h"
 #include "rules/decode.h"
 #include "rules/engine.h"
 #include "rules/explain_match.h"
@@ -304,8 +305,8 @@ std::string head_text(const RuleSet& rules, RuleId rule) {
   const size_t detections = rules.documents().detections.size();
   const CorrelationSpec& spec = rules.documents().correlations[rule - detections];
   out += fmt::format(
-      "  {} over {}, within {} s, grouped by {}\n", spec.type, fmt::join(spec.rules, ", "),
-      spec.timespan.count() / 1000,
+      "  {} over {}, within {}, grouped by {}\n", spec.type, fmt::join(spec.rules, ", "),
+      duration_text(spec.timespan),
       spec.group_by.empty() ? "nothing" : fmt::format("{}", fmt::join(spec.group_by, ", ")));
   if (info.correlation < 0) out += "  it could not be wired up and runs nothing\n";
   return out;

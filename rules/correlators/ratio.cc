@@ -158,10 +158,12 @@ class Ratio final : public Correlator {
   std::string describe(const GroupState& group, Timestamp now) const override {
     const State::Slice counts = static_cast<const State&>(group).counts_at(slice_of(now));
     const std::optional<uint64_t> more = more_of_part(counts);
-    return fmt::format(
-        "{} of {} events within {}; holds from a share of {:g} and {} events on; {}", counts.part,
-        counts.whole, duration_text(options_.timespan), options_.gte, options_.min_events,
-        more ? fmt::format("{} more of the part would do", *more) : "others must leave first");
+    return fmt::format("{} of {} events within {}; holds from a share of {:g} and {} events on; {}",
+                       counts.part, counts.whole, duration_text(options_.timespan), options_.gte,
+                       options_.min_events,
+                       !more       ? "others must leave first"
+                       : *more > 0 ? fmt::format("{} more of the part would do", *more)
+                                   : "it holds");
   }
 
  private:

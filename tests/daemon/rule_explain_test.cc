@@ -88,7 +88,7 @@ TEST(RuleExplain, CorrelationsShowEveryGroup) {
                           test_line(3'000, "x", "a") + test_line(4'000, "y", "a") +
                           test_line(5'000, "x", "");
   const std::string text = explained("many", two);
-  EXPECT_THAT(text, HasSubstr("event_count over x, within 60 s, grouped by who\n"));
+  EXPECT_THAT(text, HasSubstr("event_count over x, within 1 min, grouped by who\n"));
   EXPECT_THAT(text, HasSubstr("counts, because it matches 'Exes'; group who=a\n"));
   EXPECT_THAT(text, HasSubstr("matches none of the rules that this one counts\n"));
   EXPECT_THAT(text, HasSubstr("a field to group by is missing\n"));

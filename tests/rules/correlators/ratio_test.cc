@@ -115,6 +115,9 @@ TEST(Ratio, Describes) {
   EXPECT_EQ(run.describe(60'000),
             "0 of 0 events within 1 min; holds from a share of 0.5 and 4 events on; "
             "4 more of the part would do");
+  fill(run, 60'000, 4, 0);
+  EXPECT_EQ(run.describe(60'000),
+            "4 of 4 events within 1 min; holds from a share of 0.5 and 4 events on; it holds");
 }
 
 TEST(Ratio, ReportsEveryProblem) {
