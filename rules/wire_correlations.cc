@@ -33,11 +33,17 @@ class Wiring {
 
   void run() {
     for (size_t i = 0; i < states_.size(); ++i) visit(i);
+    // One correlation that asks for the alerts of a rule is enough.
+    std::set<RuleId> counted;
+    std::set<RuleId> wanted;
     for (const CorrelationSpec& spec : parts_.documents.correlations) {
       for (const std::string& reference : spec.rules) {
         std::optional<RuleId> found = find(reference);
-        if (found && !spec.generate) silence(*found);
+        if (found) (spec.generate ? wanted : counted).insert(*found);
       }
+    }
+    for (RuleId rule : counted) {
+      if (!wanted.contains(rule)) silence(rule);
     }
     for (size_t i = 0; i < detections_; ++i) {
       const DetectionSpec& rule = parts_.documents.detections[i];

@@ -206,6 +206,7 @@ class Generator {
     text += "picket:\n";
     text += "  resolve_after: " + pick({"1s", "2s", "5s", "1m"}) + "\n";
     if (below(6) == 0) text += "  group_missing: empty\n";
+    if (below(8) == 0) text += "  exceptions: [{match: {u: y}}, {match: {w: x, v: 1}}]\n";
     return text + picket;
   }
 
