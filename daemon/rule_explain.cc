@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "rules/correlators/option_reader.h"
 #include "rules/decode.h"
 #include "rules/engine.h"
 #include "rules/explain_match.h"
@@ -131,7 +132,10 @@ class Explainer final : public EventObserver {
       names += (names.empty() ? "'" : ", '") + printable(rules_->rules()[rule].head->title) + "'";
     }
     if (!feed) {
-      text += "  does not count: it matches none of the rules that this one counts\n";
+      const std::string inner = inner_that_counts(matched);
+      text += inner.empty()
+                  ? "  does not count: it matches none of the rules that this one counts\n"
+                  : "  is for " + inner + ", whose matches this one counts\n";
       return;
     }
     if (exceptions(*info_.head, event)) {
@@ -145,6 +149,21 @@ class Explainer final : public EventObserver {
                       "by is missing\n",
                       names)
                 : fmt::format("  counts, because it matches {}; group {}\n", names, group_);
+  }
+
+  // The correlations that the explained one counts and that count one of `matched`, directly or
+  // not: "'Inner'".
+  std::string inner_that_counts(const std::vector<RuleId>& matched) const {
+    std::string names;
+    for (RuleId rule = 0; rule < rules_->rules().size(); ++rule) {
+      if (rules_->rules()[rule].kind != RuleKind::Correlation || !feed_of(rule)) continue;
+      const Explainer inner(rules_, rule);
+      const auto counts = [&](RuleId hit) { return inner.feed_of(hit) != nullptr; };
+      const bool direct = std::any_of(matched.begin(), matched.end(), counts);
+      if (!direct && inner.inner_that_counts(matched).empty()) continue;
+      names += (names.empty() ? "'" : ", '") + printable(rules_->rules()[rule].head->title) + "'";
+    }
+    return names;
   }
 
   // How hits of `rule` feed the correlation that is explained, or null.
@@ -220,13 +239,17 @@ class Run {
           fmt::format("\nline {}: no event ({})\n", number + 1, to_text(dead.reason));
     }
     std::vector<AlertEvent> changes;
+    const uint64_t counted = engine_.stats().rules[rule_].matches;
+    const std::string group = explainer_.take_group();
     engine_.process(hits_, Timestamp{}, changes);
+    const bool by_match = group.empty() && engine_.stats().rules[rule_].matches > counted;
+    if (by_match) explainer_.text += "  a match of a rule that this one counts: it counts\n";
     for (const AlertEvent& change : changes) {
       if (change.alert.rule.title != rules_->rules()[rule_].head->title) continue;
       if (change.change == AlertChange::Opened) explainer_.text += "  an alert opens\n";
       if (change.change == AlertChange::Resolved) explainer_.text += "  an alert has ended\n";
     }
-    name_new_group(explainer_.take_group());
+    name_new_group(group);
   }
 
   void name_new_group(const std::string& name) {
@@ -282,8 +305,8 @@ std::string head_text(const RuleSet& rules, RuleId rule) {
   const size_t detections = rules.documents().detections.size();
   const CorrelationSpec& spec = rules.documents().correlations[rule - detections];
   out += fmt::format(
-      "  {} over {}, within {} s, grouped by {}\n", spec.type, fmt::join(spec.rules, ", "),
-      spec.timespan.count() / 1000,
+      "  {} over {}, within {}, grouped by {}\n", spec.type, fmt::join(spec.rules, ", "),
+      duration_text(spec.timespan),
       spec.group_by.empty() ? "nothing" : fmt::format("{}", fmt::join(spec.group_by, ", ")));
   if (info.correlation < 0) out += "  it could not be wired up and runs nothing\n";
   return out;

@@ -89,6 +89,11 @@ Outcome outcome_of(const std::shared_ptr<const RuleSet>& rules, RuleId rule, int
   return outcome;
 }
 
+// "1 event", "2 events"
+std::string counted(uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 class Checker {
  public:
   Checker(const Outcome& outcome, Diagnostics& problems) : outcome_(outcome), problems_(problems) {}
@@ -119,7 +124,8 @@ class Checker {
   void matches(const Node& expected) {
     const std::string found = std::to_string(outcome_.matches);
     if (!expected.is_scalar() || expected.text() != found) {
-      report(expected, fmt::format("{} events matched, expected {}", found, text_of(expected)));
+      report(expected, fmt::format("{} matched, expected {}", counted(outcome_.matches, "event"),
+                                   text_of(expected)));
     }
   }
 
@@ -127,12 +133,15 @@ class Checker {
     const Node* count = expect.find("alerts");
     const auto opened = std::to_string(outcome_.opened.size());
     if (count && text_of(*count) != opened) {
-      report(*count, fmt::format("{} alerts opened, expected {}", opened, text_of(*count)));
+      report(*count, fmt::format("{} opened, expected {}", counted(outcome_.opened.size(), "alert"),
+                                 text_of(*count)));
     }
     for (const char* key : {"severity", "verdict", "labels", "distinct", "score", "starts_at"}) {
       const Node* expected = expect.find(key);
-      if (expected && !count && outcome_.opened.empty()) {
-        report(*expected, fmt::format("no alert opened that could have this {}", key));
+      if (!expected || !outcome_.opened.empty()) continue;
+      if (!count) report(*expected, fmt::format("no alert opened that could have this {}", key));
+      if (count && text_of(*count) == "0") {
+        report(*expected, fmt::format("where no alert is expected none can have this {}", key));
       }
     }
     for (const Alert& alert : outcome_.opened) check_alert(expect, alert);
@@ -184,6 +193,7 @@ class Checker {
   }
 
   void check_labels(const Node& labels, const Alert& alert) {
+    if (!labels.is_map()) report(labels, "'labels' must be a map of names and values");
     for (const Node::Entry& entry : labels.entries()) {
       const std::string name = label_name(entry.key.text());
       std::string found = "(none)";
@@ -246,7 +256,7 @@ RuleTestResult RuleTestRunner::run_one(RuleId rule, const Node& test) const {
   const Outcome outcome = outcome_of(rules_, rule, id, *events);
   if (outcome.dead > 0) {
     result.problems.push_back(
-        {test.where(), fmt::format("{} lines could not be decoded", outcome.dead)});
+        {test.where(), counted(outcome.dead, "line") + " could not be decoded"});
   }
   Checker checker(outcome, result.problems);
   if (const Node* classify = expect->find("classify")) {

@@ -13,24 +13,45 @@ ActiveAlert* AlertTable::find(const GroupKey& key) {
 
 ActiveAlert& AlertTable::open(ActiveAlert alert) {
   GroupKey key = alert.key;
-  due_.emplace(alert.due, key);
+  due_[alert.rank].emplace(alert.due, key);
   return alerts_.emplace(key, std::move(alert)).first->second;
 }
 
 void AlertTable::extend(ActiveAlert& alert, Timestamp due) {
-  due_.erase({alert.due, alert.key});
-  alert.due = std::max(alert.due, due);
-  due_.emplace(alert.due, alert.key);
+  if (due <= alert.due) return;
+  due_[alert.rank].erase({alert.due, alert.key});
+  alert.due = due;
+  due_[alert.rank].emplace(alert.due, alert.key);
+}
+
+void AlertTable::set_rank(ActiveAlert& alert, uint8_t rank) {
+  due_[alert.rank].erase({alert.due, alert.key});
+  alert.rank = rank;
+  due_[rank].emplace(alert.due, alert.key);
+}
+
+ActiveAlert* AlertTable::least() {
+  for (const auto& due : due_) {
+    if (!due.empty()) return find(due.begin()->second);
+  }
+  return nullptr;
+}
+
+ActiveAlert AlertTable::take(const GroupKey& key) {
+  auto it = alerts_.find(key);
+  ActiveAlert taken = std::move(it->second);
+  due_[taken.rank].erase({taken.due, key});
+  alerts_.erase(it);
+  return taken;
 }
 
 std::optional<ActiveAlert> AlertTable::take_due(Timestamp time) {
-  if (due_.empty() || due_.begin()->first >= time) return std::nullopt;
-  GroupKey key = due_.begin()->second;
-  due_.erase(due_.begin());
-  auto it = alerts_.find(key);
-  ActiveAlert taken = std::move(it->second);
-  alerts_.erase(it);
-  return taken;
+  const std::pair<Timestamp, GroupKey>* first = nullptr;
+  for (const auto& due : due_) {
+    if (!due.empty() && (first == nullptr || *due.begin() < *first)) first = &*due.begin();
+  }
+  if (first == nullptr || first->first >= time) return std::nullopt;
+  return take(GroupKey(first->second));
 }
 
 std::vector<Alert> AlertTable::snapshot() const {

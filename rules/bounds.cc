@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "rules/correlators/option_reader.h"
+
 namespace picket {
 namespace {
 
@@ -77,6 +79,18 @@ bool Bounds::holds_for_many() const { return holds(static_cast<double>(enough_))
 double Bounds::progress(double value) const {
   if (holds(value)) return 1;
   return goal_ > 0 ? std::clamp(value / goal_, 0.0, 0.99) : 0;
+}
+
+std::string Bounds::missing(const WindowPart& part, std::string_view what, Duration left) const {
+  const auto count = static_cast<double>(part.count);
+  if (holds(count)) return fmt::format("{} {}; {} holds", count, what, text());
+  const double more = std::ceil(goal_) - count;
+  if (more > 0) {
+    return fmt::format("{} of {} {}; {} more within {}", count, std::ceil(goal_), what, more,
+                       time_left_text(left));
+  }
+  return fmt::format("{} {}; {} wanted, the oldest leaves in {}", count, what, text(),
+                     time_left_text(left));
 }
 
 std::string Bounds::text() const {

@@ -9,11 +9,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "config/result.h"
 #include "rules/rule_spec.h"
+#include "rules/window.h"
 
 namespace picket {
 
@@ -33,6 +35,8 @@ class Bounds {
   double progress(double value) const;
   // The least value that can hold, for people: "5".
   double goal() const { return goal_; }
+  // For people: "3 of 5 events; 2 more within 40 s". `part` is what the window has.
+  std::string missing(const WindowPart& part, std::string_view what, Duration left) const;
   // ">= 2, <= 4"
   std::string text() const;
 

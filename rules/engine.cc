@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rules/match_event.h"
+
 namespace picket {
 
 Engine::Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> sources,
@@ -19,6 +21,8 @@ Engine::Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> so
     by_fingerprint_.emplace(rules_->rules()[rule].fingerprint, static_cast<uint32_t>(i));
   }
 }
+
+Engine::~Engine() = default;
 
 StreamId Engine::add_stream(SourceId source, std::optional<Duration> lateness) {
   StreamState stream{.source = source, .lateness = lateness};
@@ -134,7 +138,7 @@ void Engine::release(bool all, std::vector<AlertEvent>& out) {
   // A moment is past once something later was seen: then as now, live or replayed.
   run_timers(time_.mark, out);
   resolve_due(time_.mark, out);
-  std::erase_if(cooling_, [this](const auto& entry) { return entry.second < time_.mark; });
+  cooling_.forget_before(time_.mark);
 }
 
 void Engine::advance(Timestamp now, std::vector<AlertEvent>& out) {
@@ -169,6 +173,7 @@ void Engine::apply(Timestamp key, Timestamp time, std::string_view record,
   hand_.key = key;
   feed_event(out);
   feed_matches(out);
+  end_least_alerts(out);
 }
 
 const EngineStats& Engine::stats() {

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "rules/alert_table.h"
+#include "rules/cooldowns.h"
 #include "rules/engine_options.h"
 #include "rules/group_table.h"
 #include "rules/hit.h"
@@ -36,6 +37,8 @@
 #include "rules/timers.h"
 
 namespace picket {
+
+class MatchEvent;
 
 // The opening of an alert, as correlations that count its rule see it.
 struct Match {
@@ -64,6 +67,8 @@ struct InHand {
   std::string values;            // of the group, see group_values.h
   std::vector<FeedHit> hits;     // what the event is to each group
   std::deque<Match> opened;      // matches that wait for their turn
+  // The match as exceptions see it; made when the first one meets an exception.
+  std::unique_ptr<MatchEvent> match_event;
 };
 
 class Engine {
@@ -71,6 +76,7 @@ class Engine {
   // `rules` are frozen; `sources` name the SourceIds in order.
   Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> sources,
          EngineOptions options);
+  ~Engine();
 
   // Streams are numbered in the order of these calls. Without a lateness, that of the schema of the
   // stream's first event holds.
@@ -115,6 +121,7 @@ class Engine {
   // engine_groups.cc: from hits and moments to judgements
   void feed_event(std::vector<AlertEvent>& out);
   void feed_matches(std::vector<AlertEvent>& out);
+  void feed_match(const Match& match, const Feed& to, std::vector<AlertEvent>& out);
   void feed(const FeedHit& to, std::vector<AlertEvent>& out);
   bool fill_values(const Feed& feed, FeedHit& hit) const;
   bool fill_group(const Feed& feed, FeedHit& hit);
@@ -127,13 +134,20 @@ class Engine {
   EvidenceItem last_evidence(const Group& group) const;
 
   // engine_alerts.cc: what follows from a judgement
-  void judge(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out);
-  void open_alert(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out);
+  // Both are false when an alert should open and too many are open already.
+  bool judge(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out);
+  bool open_alert(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out);
   void update_alert(ActiveAlert& active, const Group& group, const Judgement& judgement,
                     std::vector<AlertEvent>& out);
   bool escalate(ActiveAlert& active, double value) const;
   void refresh(ActiveAlert& active);
   void resolve_due(Timestamp before, std::vector<AlertEvent>& out);
+  void end_alert(ActiveAlert ended, Timestamp at, std::vector<AlertEvent>& out);
+  bool too_many_alerts(size_t more) const;
+  // Keeps to EngineOptions::alerts_max. REQUIRES: no group is in hand: it might be dropped.
+  void end_least_alerts(std::vector<AlertEvent>& out);
+  uint8_t rank_of(const ActiveAlert& active) const;
+  void mark_changed(ActiveAlert& active);
   void name_alert(Alert& alert, const CorrelationProgram& program) const;
   void emit(AlertChange change, ActiveAlert& active, std::vector<AlertEvent>& out);
 
@@ -166,7 +180,7 @@ class Engine {
   EngineStats stats_;
   InHand hand_;
   std::map<uint64_t, uint32_t> by_fingerprint_;  // rule fingerprint -> correlation
-  std::map<GroupKey, Timestamp> cooling_;        // no new alert before this
+  Cooldowns cooling_;
   std::vector<GroupKey> changed_alerts_;
 };
 

@@ -102,19 +102,18 @@ void set_annotation(Alert& alert, std::string_view name, std::string value) {
 
 }  // namespace
 
-void Engine::judge(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out) {
+bool Engine::judge(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out) {
   // Nearly all hits are of groups without an alert that stay without one.
-  if (!group.firing && !judgement.holds) return;
+  if (!group.firing && !judgement.holds) return true;
   if (ActiveAlert* active = alerts_.find(group.key)) {
     update_alert(*active, group, judgement, out);
-  } else if (judgement.holds) {
-    auto cooling = cooling_.find(group.key);
-    if (cooling != cooling_.end() && hand_.key < cooling->second) return;
-    open_alert(group, judgement, out);
+  } else if (judgement.holds && !cooling_.blocks(group.key, hand_.key)) {
+    return open_alert(group, judgement, out);
   }
+  return true;
 }
 
-void Engine::open_alert(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out) {
+bool Engine::open_alert(Group& group, const Judgement& judgement, std::vector<AlertEvent>& out) {
   const CorrelationProgram& program = rules_->correlations()[group.correlation];
   const RuleHead& rule = head(program);
   ActiveAlert active;
@@ -138,6 +137,13 @@ void Engine::open_alert(Group& group, const Judgement& judgement, std::vector<Al
   if (address_only(alert)) alert.severity = std::min(alert.severity, Level::High);
   escalate(active, judgement.value);
   set_label(alert, "severity", to_text(alert.severity));
+  active.rank = rank_of(active);
+  // Equals keep their place, so that a flood of alerts makes no flood of messages about their
+  // comings and goings.
+  if (too_many_alerts(1) && alerts_.least()->rank >= active.rank) {
+    ++stats_.rules[program.rule].dropped;
+    return false;
+  }
   group.firing = true;
   ActiveAlert& opened = alerts_.open(std::move(active));
   ++stats_.rules[program.rule].alerts;
@@ -150,8 +156,11 @@ void Engine::open_alert(Group& group, const Judgement& judgement, std::vector<Al
   emit(AlertChange::Opened, opened, out);
   // The feeds of a detection are for its events, not for its alerts.
   bool correlation = rules_->rules()[program.rule].kind == RuleKind::Correlation;
-  if (!correlation || rules_->feeds(program.rule).empty()) return;
+  const bool counted =
+      !rules_->feeds(program.rule).empty() || !rules_->guarded_feeds(program.rule).empty();
+  if (!correlation || !counted) return true;
   hand_.opened.push_back({program.rule, hand_.time, hand_.key, hand_.values, last_evidence(group)});
+  return true;
 }
 
 // What a match of the group shows as its evidence: the newest that the group has.
@@ -211,12 +220,42 @@ void Engine::update_alert(ActiveAlert& active, const Group& group, const Judgeme
       ++stats_.alerts_active[static_cast<size_t>(alert.severity)];
     }
     set_label(alert, "severity", to_text(alert.severity));
+    alerts_.set_rank(active, rank_of(active));
     emit(AlertChange::Escalated, active, out);
   } else if (news && hand_.time - active.emitted >= kUpdateEvery) {
     emit(AlertChange::Updated, active, out);
   } else {
-    changed_alerts_.push_back(active.key);
+    mark_changed(active);
   }
+}
+
+// Shadow rules first, then by severity.
+uint8_t Engine::rank_of(const ActiveAlert& active) const {
+  const RuleHead& rule = head(rules_->correlations()[active.correlation]);
+  return rule.picket.shadow ? 0 : static_cast<uint8_t>(1 + static_cast<int>(active.alert.severity));
+}
+
+// Whether there are, with `more` of them.
+bool Engine::too_many_alerts(size_t more) const {
+  return alerts_.size() > 0 &&
+         (alerts_.size() + more > options_.alerts_max || groups_.firing_over());
+}
+
+void Engine::end_least_alerts(std::vector<AlertEvent>& out) {
+  while (too_many_alerts(0)) {
+    ActiveAlert least = alerts_.take(alerts_.least()->key);
+    ++stats_.rules[rules_->correlations()[least.correlation].rule].dropped;
+    const GroupKey key = least.key;
+    end_alert(std::move(least), hand_.key, out);
+    // Nor does it keep others from the memory that it gave up.
+    if (Group* group = groups_.find(key)) groups_.restore(*group, 0);
+  }
+}
+
+void Engine::mark_changed(ActiveAlert& active) {
+  if (!options_.track_changes || active.changed) return;
+  active.changed = true;
+  changed_alerts_.push_back(active.key);
 }
 
 bool Engine::escalate(ActiveAlert& active, double value) const {
@@ -248,33 +287,38 @@ void Engine::refresh(ActiveAlert& active) {
 
 void Engine::resolve_due(Timestamp before, std::vector<AlertEvent>& out) {
   while (std::optional<ActiveAlert> ended = alerts_.take_due(before)) {
-    refresh(*ended);
-    Alert& alert = ended->alert;
-    alert.status = AlertStatus::Resolved;
-    alert.ends_at = ended->due;
-    if (!ended->shadow) {
-      auto level = static_cast<size_t>(alert.severity);
-      --stats_.alerts_active[level];
-      ++stats_.alerts_closed[level];
-    }
-    const RuleHead& rule = head(rules_->correlations()[ended->correlation]);
-    if (rule.picket.cooldown > Duration(0)) {
-      cooling_[ended->key] = ended->due + rule.picket.cooldown;
-    }
-    if (Group* group = groups_.find(ended->key)) {
-      group->firing = false;
-      group->dossier = {};
-      // It was suspicious a moment ago, but newcomers on their way to an alert come first.
-      groups_.restore(*group, GroupTable::kHolds / 2);
-    }
-    emit(AlertChange::Resolved, *ended, out);
+    const Timestamp due = ended->due;
+    end_alert(*std::move(ended), due, out);
   }
+}
+
+void Engine::end_alert(ActiveAlert ended, Timestamp at, std::vector<AlertEvent>& out) {
+  refresh(ended);
+  Alert& alert = ended.alert;
+  alert.status = AlertStatus::Resolved;
+  alert.ends_at = at;
+  if (!ended.shadow) {
+    auto level = static_cast<size_t>(alert.severity);
+    --stats_.alerts_active[level];
+    ++stats_.alerts_closed[level];
+  }
+  const RuleHead& rule = head(rules_->correlations()[ended.correlation]);
+  if (rule.picket.cooldown > Duration(0) && !cooling_.add(ended.key, at + rule.picket.cooldown)) {
+    ++stats_.cooldowns_dropped;
+  }
+  if (Group* group = groups_.find(ended.key)) {
+    group->firing = false;
+    group->dossier = {};
+    // It was suspicious a moment ago, but newcomers on their way to an alert come first.
+    groups_.restore(*group, GroupTable::kHolds / 2);
+  }
+  emit(AlertChange::Resolved, ended, out);
 }
 
 void Engine::emit(AlertChange change, ActiveAlert& active, std::vector<AlertEvent>& out) {
   refresh(active);
   active.emitted = active.alert.updated_at;
-  changed_alerts_.push_back(active.key);
+  mark_changed(active);
   if (!active.shadow || options_.show_shadow) out.push_back({change, active.alert});
 }
 

@@ -8,6 +8,7 @@
 
 #include "rules/engine.h"
 #include "rules/group_values.h"
+#include "rules/match_event.h"
 
 namespace picket {
 namespace {
@@ -65,16 +66,29 @@ void Engine::feed_matches(std::vector<AlertEvent>& out) {
     hand_.match = &match;
     hand_.time = match.time;
     hand_.key = match.key;
-    for (const Feed& to : rules_->feeds(match.rule)) {
-      FeedHit hit{.feed = &to};
-      if (!fill_group(to, hit)) continue;
-      hit.hit.time = match.time;
-      hit.hit.roles = to.roles;
-      fill_values(to, hit);
-      feed(hit, out);
+    for (const Feed& to : rules_->feeds(match.rule)) feed_match(match, to, out);
+    const auto& guarded = rules_->guarded_feeds(match.rule);
+    if (!guarded.empty()) {
+      if (!hand_.match_event) hand_.match_event = std::make_unique<MatchEvent>(*rules_);
+      const auto program = static_cast<size_t>(rules_->rules()[match.rule].correlation);
+      hand_.match_event->set(rules_->correlations()[program], split_group_values(match.values),
+                             match.time);
+    }
+    for (const GuardedFeed& to : guarded) {
+      if (!hand_.match_event->passes(to.guard)) continue;
+      for (const Feed& feed : rules_->feeds(to.feed)) feed_match(match, feed, out);
     }
     hand_.match = nullptr;
   }
+}
+
+void Engine::feed_match(const Match& match, const Feed& to, std::vector<AlertEvent>& out) {
+  FeedHit hit{.feed = &to};
+  if (!fill_group(to, hit)) return;
+  hit.hit.time = match.time;
+  hit.hit.roles = to.roles;
+  fill_values(to, hit);
+  feed(hit, out);
 }
 
 void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
@@ -107,8 +121,9 @@ void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
   group->dossier.add(evidence(), keep);
   hand_.values = to.values;
   set_wake(*group, judgement, Timestamp::min());
-  judge(*group, judgement, out);
-  groups_.touch(*group, judgement.progress, group->dossier.events());
+  // Whoever cannot alert must not keep others from it.
+  const double progress = judge(*group, judgement, out) ? judgement.progress : 0;
+  groups_.touch(*group, progress, group->dossier.events());
 }
 
 bool Engine::can_expire(const Group& group, Timestamp now) const {
@@ -183,6 +198,7 @@ void Engine::run_timers(Timestamp end, std::vector<AlertEvent>& out) {
     resolve_due(entry.wake, out);
     fire(entry, out);
     feed_matches(out);
+    end_least_alerts(out);
   }
 }
 
@@ -198,8 +214,8 @@ void Engine::fire(const Timers::Entry& entry, std::vector<AlertEvent>& out) {
   Judgement judgement = program.correlator->on_time(timed.inner(), entry.wake);
   stats_.rules[program.rule].forgotten += judgement.forgotten;
   set_wake(group, judgement, entry.wake + Duration(1));
-  judge(group, judgement, out);
-  groups_.touch(group, judgement.progress, group.dossier.events());
+  const double progress = judge(group, judgement, out) ? judgement.progress : 0;
+  groups_.touch(group, progress, group.dossier.events());
 }
 
 EvidenceView Engine::evidence() const {

@@ -14,6 +14,9 @@ namespace picket {
 
 struct EngineOptions {
   size_t memory_max = 64 << 20;
+  // Open alerts at once. Beyond that, or when their groups hold half of memory_max, the least
+  // severe give way: newcomers that are no more severe do not open, others end one early.
+  size_t alerts_max = 10'000;
   // Live: idle streams do not hold the watermark back, and the wall clock moves it on while they
   // are. Replay: every stream that has not ended counts.
   bool live = true;

@@ -78,6 +78,7 @@ Group* GroupTable::add(const GroupKey& key, std::unique_ptr<GroupState> state) {
 void GroupTable::charge(Group& group) {
   size_t now = kGroupOverhead + group.state->bytes() + group.dossier.bytes();
   counts_.bytes = counts_.bytes - group.charged + now;
+  if (group.place.linked && group.place.rank == kFires) firing_bytes_ += now - group.charged;
   group.charged = now;
 }
 
@@ -182,6 +183,7 @@ void GroupTable::link(Group& group, uint8_t rank) {
   List& list = lists_[rank];
   at.rank = rank;
   at.linked = true;
+  if (rank == kFires) firing_bytes_ += group.charged;
   at.hit_since = false;
   at.previous = kNone;
   at.next = list.head;
@@ -193,6 +195,7 @@ void GroupTable::link(Group& group, uint8_t rank) {
 void GroupTable::unlink(Group& group) {
   GroupPlace& at = group.place;
   List& list = lists_[at.rank];
+  if (at.rank == kFires) firing_bytes_ -= group.charged;
   (at.previous != kNone ? slot(at.previous).place.next : list.head) = at.next;
   (at.next != kNone ? slot(at.next).place.previous : list.tail) = at.previous;
 }

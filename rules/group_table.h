@@ -24,9 +24,10 @@
 // Approximation begins with the first newcomer that is turned away, and is counted: `refused` hits
 // had no place, `approximated` groups began with hits missing, `evictions` groups gave way.
 //
-// Invariant: after touch(), bytes() is at most the budget, but for groups of firing alerts. A
-// quarter of the budget belongs to the doorkeeper, which takes it when it is needed first. Thread
-// rule: the engine's thread. Tested by group_table_test.cc and group_table_flood_test.cc.
+// Invariant: after touch(), bytes() is at most the budget, but for groups of firing alerts, of
+// which the engine ends some when they hold more than half of it. A quarter of the budget belongs
+// to the doorkeeper, which takes it when it is needed first. Thread rule: the engine's thread.
+// Tested by group_table_test.cc and group_table_flood_test.cc.
 #pragma once
 
 #include <array>
@@ -150,6 +151,9 @@ class GroupTable {
   Changes take_changes();
 
   GroupStats stats() const;
+  // Groups that fire are never dropped, so somebody has to see to it that they do not fill the
+  // budget: true when they hold more than half of it.
+  bool firing_over() const { return firing_bytes_ > bytes_max_ / 2; }
 
  private:
   static constexpr uint32_t kNone = GroupPlace::kNone;
@@ -195,6 +199,7 @@ class GroupTable {
 
   size_t bytes_max_;
   bool track_changes_;
+  size_t firing_bytes_ = 0;  // of groups of rank kFires
   Doorkeeper door_;
   Blocks blocks_;
   uint32_t slots_used_ = 0;

@@ -107,6 +107,12 @@ class RoleExpressionParser {
     const std::string& name = words_[next_++];
     auto it = std::find(spec_.rules.begin(), spec_.rules.end(), name);
     if (it == spec_.rules.end()) {
+      // A rule may be called by its name where `rules` has its id, and the other way round.
+      const auto& others = spec_.other_names;
+      it = spec_.rules.begin() + (std::find(others.begin(), others.end(), name) - others.begin());
+      if (others.empty()) it = spec_.rules.end();
+    }
+    if (it == spec_.rules.end()) {
       problem_ = fmt::format("the condition speaks of '{}', which is not one of 'rules'", name);
       if (auto near = nearest(name, spec_.rules)) hint_ = "did you mean '" + *near + "'?";
       return 0;

@@ -2,7 +2,7 @@
 //
 //   or-term:   and-term { "or" and-term }
 //   and-term:  factor { "and" factor }
-//   factor:    "not" factor | "(" or-term ")" | a rule as `rules` names it
+//   factor:    "not" factor | "(" or-term ")" | a rule by name or id
 //
 // Thread rule: const after parse(). Tested by temporal_test.cc.
 #pragma once

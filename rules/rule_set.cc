@@ -58,7 +58,8 @@ class RuleSetCompiler {
     prepare_correlations(set_->documents_);
     list_rules();
     wire_correlations({set_->documents_, set_->fields_, set_->predicates_, set_->captures_,
-                       set_->rules_, set_->correlations_, set_->feeds_, set_->guarded_, guards_});
+                       set_->rules_, set_->correlations_, set_->feeds_, set_->guarded_,
+                       set_->guards_});
     wanted_.resize(source_schemas_.size());
     set_->schemas_.resize(source_schemas_.size());
     for (size_t s = 0; s < source_schemas_.size(); ++s) add_rules(s);
@@ -153,7 +154,7 @@ class RuleSetCompiler {
         add_captures(set_->feeds_[guarded.feed], captures);
       }
     }
-    for (const CompiledCondition& guard : guards_) {
+    for (const CompiledCondition& guard : set_->guards_) {
       collect_fields(guard, wanted);
       rules.guards.add(guard);
     }
@@ -220,7 +221,6 @@ class RuleSetCompiler {
   std::vector<Schema> source_schemas_;
   std::vector<std::set<FieldId>> wanted_;
   std::vector<CompiledCondition> conditions_;  // by detection
-  std::vector<CompiledCondition> guards_;      // by GuardedFeed::guard
 };
 
 Result<std::shared_ptr<const RuleSet>> RuleSet::make(RuleDocuments documents,

@@ -55,8 +55,8 @@ struct Feed {
 constexpr uint16_t kNoCapture = UINT16_MAX;
 
 // A feed of a correlation with exceptions: it has an id of its own next to those of the rules, and
-// a hit carries that id only when the guard holds. So a rule without exceptions pays nothing, and
-// the engine need not know of them.
+// a hit carries that id only when the guard holds. So a rule without exceptions pays nothing. Of
+// matches of correlations the engine asks the guard itself.
 struct GuardedFeed {
   RuleId feed = 0;     // for RuleSet::feeds()
   uint32_t guard = 0;  // index in SchemaRules::guards
@@ -110,6 +110,8 @@ class RuleSet {
   // Ids that feeds() takes: those of the rules, then those of guarded feeds.
   size_t feed_ids() const { return feeds_.size(); }
   const std::vector<GuardedFeed>& guarded_feeds(RuleId rule) const { return guarded_[rule]; }
+  // By GuardedFeed::guard, for matches of correlations (see match_event.h).
+  const std::vector<CompiledCondition>& guards() const { return guards_; }
   const std::vector<FieldId>& captures() const { return captures_; }
   const Diagnostics& rejected() const { return documents_.rejected; }
   const RuleDocuments& documents() const { return documents_; }
@@ -134,6 +136,7 @@ class RuleSet {
   std::vector<CorrelationProgram> correlations_;
   std::vector<std::vector<Feed>> feeds_;
   std::vector<std::vector<GuardedFeed>> guarded_;  // by RuleId
+  std::vector<CompiledCondition> guards_;          // by GuardedFeed::guard
   std::vector<FieldId> captures_;
   uint64_t fingerprint_ = 0;
 };

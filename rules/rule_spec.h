@@ -99,6 +99,9 @@ struct CorrelationSpec {
   RuleHead head = {};
   std::string type = {};                // "event_count", "value_count", ...
   std::vector<std::string> rules = {};  // names or ids
+  // By place in `rules`, filled in once the rule is found: what else it is called. An expression
+  // may use either.
+  std::vector<std::string> other_names = {};
   std::vector<std::string> group_by = {};
   std::vector<FieldAlias> aliases = {};
   Duration timespan{0};

@@ -27,6 +27,7 @@
 #include "rules/bounds.h"
 #include "rules/bytes.h"
 #include "rules/correlator.h"
+#include "rules/correlators/option_reader.h"
 
 namespace picket {
 
@@ -154,9 +155,13 @@ class WindowCorrelator final : public Correlator {
       if (entry.time >= now - spec_.timespan) seen.add(entry.time, entry.payload);
     }
     std::optional<double> value = seen.measure.value(options_);
-    return fmt::format("{} is {}; {} wanted{}", spec_.unit,
-                       value ? fmt::format("{}", *value) : "not known", spec_.bounds.text(),
-                       spec_.at_end ? " when the window ends" : "");
+    std::string text = fmt::format(
+        "{} is {}{}; {} {}", spec_.unit, value ? fmt::format("{:g}", *value) : "not known",
+        spec_.numbers ? fmt::format(", of {} numbers", seen.entries.size()) : "",
+        spec_.bounds.text(), value && spec_.bounds.holds(*value) ? "holds" : "wanted");
+    if (spec_.at_end && state.entries.empty()) return text + "; judged once there is an event";
+    if (spec_.at_end) return text + "; judged in " + time_left_text(next(state) - now);
+    return text + " within " + duration_text(spec_.timespan);
   }
 
  private:

@@ -27,8 +27,9 @@ namespace picket {
 namespace {
 
 constexpr uint32_t kMetaVersion = 1;
-// 1 had no version: such rows began with the time of the last hit, in milliseconds.
-constexpr uint32_t kGroupVersion = 2;
+// 1 had no version: such rows began with the time of the last hit, in milliseconds. Up to 2,
+// `absence` knew of several that wait only the oldest and the newest.
+constexpr uint32_t kGroupVersion = 3;
 constexpr std::string_view kMetaKey = "meta";
 
 uint64_t hash_of(std::string_view key, std::string_view value) {
@@ -78,6 +79,7 @@ EngineChanges Engine::take_changes() {
     std::string key = group.encode();
     std::string value;
     if (active) {
+      active->changed = false;
       refresh(*active);
       value = AlertTable::encode(*active);
       seal(key, value);
@@ -101,8 +103,8 @@ std::string Engine::encode_meta() const {
     put_bytes(meta, to_ms(stream.newest));
     put_bytes(meta, stream.order);
   }
-  put_bytes(meta, static_cast<uint32_t>(cooling_.size()));
-  for (const auto& [key, until] : cooling_) {
+  put_bytes(meta, static_cast<uint32_t>(cooling_.all().size()));
+  for (const auto& [key, until] : cooling_.all()) {
     put_text(meta, key.encode());
     put_bytes(meta, to_ms(until));
   }
@@ -180,6 +182,7 @@ bool Engine::restore_alert(const EngineChanges::Row& row) {
     group->firing = true;
     groups_.touch(*group, 1.0, group->dossier.events());
   }
+  active->rank = rank_of(*active);
   alerts_.open(*std::move(active));
   return true;
 }
@@ -225,7 +228,7 @@ bool Engine::restore_cooling(std::string_view& in) {
     int64_t until = 0;
     if (!take_text(in, key) || !take_bytes(in, until)) return false;
     if (std::optional<GroupKey> group = GroupKey::decode(key)) {
-      cooling_[*group] = timestamp_ms(until);
+      cooling_.add(*group, timestamp_ms(until));
     }
   }
   return true;

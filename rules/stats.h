@@ -70,6 +70,7 @@ struct RuleStats {
   uint64_t not_numeric = 0;    // events whose counted field is no number, where one is needed
   uint64_t forgotten = 0;      // events that a full window had to forget before their time
   uint64_t alerts = 0;         // opened
+  uint64_t dropped = 0;        // alerts that did not open, or ended early, as too many were open
   uint64_t evaluations = 0;    // events that its condition was run on
   uint64_t samples = 0;        // of these, how many were timed
   uint64_t sampled_ns = 0;     // what the timed ones took
@@ -107,7 +108,8 @@ struct EngineStats {
   std::array<uint64_t, 5> alerts_active = {};  // by Level
   std::array<uint64_t, 5> alerts_opened = {};
   std::array<uint64_t, 5> alerts_closed = {};
-  uint64_t hits_pending = 0;  // in the reorder buffer
+  uint64_t cooldowns_dropped = 0;  // alerts that may open again too early, as too many rest
+  uint64_t hits_pending = 0;       // in the reorder buffer
   Timestamp watermark{};
 };
 

@@ -25,6 +25,13 @@ size_t TimeWindow::add(Timestamp time, Duration span, size_t keep) {
   return size();
 }
 
+WindowPart TimeWindow::since(Timestamp first) const {
+  const auto begin = times_.begin() + static_cast<ptrdiff_t>(first_);
+  const auto at = std::lower_bound(begin, times_.end(), to_ms(first));
+  if (at == times_.end()) return {};
+  return {static_cast<size_t>(times_.end() - at), timestamp_ms(*at)};
+}
+
 void TimeWindow::encode(std::string& out) const {
   put_bytes(out, static_cast<uint32_t>(size()));
   for (size_t i = first_; i < times_.size(); ++i) put_bytes(out, times_[i]);
@@ -161,6 +168,16 @@ void DistinctWindow::table_erase(uint32_t at) {
     gap = i;
   }
   table_[gap] = kNone;
+}
+
+WindowPart DistinctWindow::since(Timestamp first) const {
+  WindowPart part;
+  for (uint32_t at = newest_; at != kNone && entries_[at].time >= to_ms(first);
+       at = entries_[at].older) {
+    ++part.count;
+    part.oldest = timestamp_ms(entries_[at].time);
+  }
+  return part;
 }
 
 void DistinctWindow::encode(std::string& out) const {

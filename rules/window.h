@@ -22,6 +22,12 @@
 
 namespace picket {
 
+// What a window has from some time on: how much, and the oldest of it.
+struct WindowPart {
+  size_t count = 0;
+  Timestamp oldest{};
+};
+
 // The newest `keep` times, oldest first.
 class TimeWindow {
  public:
@@ -30,6 +36,7 @@ class TimeWindow {
   size_t add(Timestamp time, Duration span, size_t keep);
   size_t size() const { return times_.size() - first_; }
   size_t bytes() const { return times_.capacity() * sizeof(int64_t); }
+  WindowPart since(Timestamp first) const;
 
   void encode(std::string& out) const;
   bool decode(std::string_view& in);
@@ -55,6 +62,7 @@ class DistinctWindow {
   size_t add(uint64_t value, Timestamp time, Duration span, size_t keep);
   size_t size() const { return size_; }
   size_t bytes() const;
+  WindowPart since(Timestamp first) const;
 
   void encode(std::string& out) const;
   bool decode(std::string_view& in);

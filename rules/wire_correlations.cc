@@ -33,11 +33,17 @@ class Wiring {
 
   void run() {
     for (size_t i = 0; i < states_.size(); ++i) visit(i);
+    // One correlation that asks for the alerts of a rule is enough.
+    std::set<RuleId> counted;
+    std::set<RuleId> wanted;
     for (const CorrelationSpec& spec : parts_.documents.correlations) {
       for (const std::string& reference : spec.rules) {
         std::optional<RuleId> found = find(reference);
-        if (found && !spec.generate) silence(*found);
+        if (found) (spec.generate ? wanted : counted).insert(*found);
       }
+    }
+    for (RuleId rule : counted) {
+      if (!wanted.contains(rule)) silence(rule);
     }
     for (size_t i = 0; i < detections_; ++i) {
       const DetectionSpec& rule = parts_.documents.detections[i];
@@ -165,6 +171,8 @@ class Wiring {
     for (size_t i = 0; i < resolved.size(); ++i) {
       auto first = std::find(resolved.begin(), resolved.end(), resolved[i]) - resolved.begin();
       spec.rules[i] = spec.rules[static_cast<size_t>(first)];
+      const RuleHead& named = head(resolved[i]);
+      spec.other_names.push_back(spec.rules[i] == named.name ? named.id : named.name);
     }
     PICKET_TRY(auto correlator, make_correlator(spec));
     PICKET_TRY(std::optional<uint32_t> guard, make_guard(given, resolved));
@@ -199,21 +207,58 @@ class Wiring {
     return static_cast<int>(index);
   }
 
-  // The guard for the exceptions of `spec`, which look at events.
+  // The guard for the exceptions of `spec`, which look at events, and at matches of correlations as
+  // far as these carry fields.
   Result<std::optional<uint32_t>> make_guard(const CorrelationSpec& spec,
                                              const std::vector<RuleId>& resolved) {
     if (spec.head.picket.exceptions.empty()) return std::nullopt;
-    for (RuleId rule : resolved) {
-      if (rule < detections_) continue;
-      return fail(spec.head.where, "exceptions of a correlation that counts correlations",
-                  fmt::format("'{}' is no event; give the exceptions to it", shown(head(rule))));
-    }
+    if (auto problem = check_carried(spec, resolved)) return std::unexpected(*std::move(problem));
     PICKET_TRY(CompiledCondition condition,
                compile_condition(no_exception(spec.head.picket.exceptions), parts_.predicates,
                                  parts_.fields, spec.head.where));
     auto guard = static_cast<uint32_t>(parts_.guards.size());
     parts_.guards.push_back(std::move(condition));
     return guard;
+  }
+
+  // An exception on a field that nothing carries would never apply, and nobody would notice.
+  std::optional<Diagnostics> check_carried(const CorrelationSpec& spec,
+                                           const std::vector<RuleId>& resolved) const {
+    std::vector<std::string> carried;
+    for (RuleId rule : resolved) {
+      if (rule < detections_) return std::nullopt;
+      const auto& program =
+          parts_.correlations[static_cast<size_t>(parts_.rules[rule].correlation)];
+      carried.insert(carried.end(), program.group_by.begin(), program.group_by.end());
+    }
+    for (const RuleException& exception : spec.head.picket.exceptions) {
+      std::optional<std::string> strange = not_among(carried, exception.match);
+      if (!strange) continue;
+      return one(spec,
+                 fmt::format("an exception looks at '{}', which no match that this correlation "
+                             "counts carries",
+                             *strange),
+                 carried.empty() ? "the rules that it counts group by nothing; give the exception "
+                                   "to them"
+                                 : fmt::format("matches carry what their rules group by: {}; or "
+                                               "give the exception to those rules",
+                                               fmt::join(carried, ", ")));
+    }
+    return std::nullopt;
+  }
+
+  // A field that `tree` looks at and that is not one of `fields`.
+  static std::optional<std::string> not_among(const std::vector<std::string>& fields,
+                                              const MatchTree& tree) {
+    const std::string& name = tree.leaf.field;
+    if (tree.kind == MatchTree::Kind::Leaf && !name.empty() &&
+        std::find(fields.begin(), fields.end(), name) == fields.end()) {
+      return name;
+    }
+    for (const MatchTree& child : tree.children) {
+      if (auto strange = not_among(fields, child)) return strange;
+    }
+    return std::nullopt;
   }
 
   Feed make_feed(const CorrelationSpec& spec, RuleId from) {

@@ -200,6 +200,7 @@ std::string rules_json(const Snapshot& s) {
     json.member("not_numeric", rule.not_numeric);
     json.member("forgotten", rule.forgotten);
     json.member("alerts", rule.alerts);
+    json.member("alerts_dropped", rule.dropped);
     json.member("mode", rule.shadow ? "shadow" : "alert");
     json.member("evaluations", rule.evaluations);
     json.member("seconds", rule.seconds());

@@ -102,12 +102,12 @@ class FirstSeen final : public Correlator {
     const std::string known = fmt::format("{} values known", state.values.size());
     if (time - state.first < learn_) {
       return fmt::format("{}; learning for another {}", known,
-                         duration_text(Duration(learn_ - (time - state.first))));
+                         time_left_text(Duration(learn_ - (time - state.first))));
     }
     if (is_blind(state, time)) {
       return fmt::format("{}, and more than the {} that can be kept: new ones do not alert for {}",
                          known, kValuesMax,
-                         duration_text(Duration(state.values.forgotten() + forget_ - time + 1)));
+                         time_left_text(Duration(state.values.forgotten() + forget_ - time + 1)));
     }
     return known + "; a value that is not among them alerts";
   }

@@ -183,6 +183,15 @@ std::string duration_text(Duration duration) {
   return "0 s";
 }
 
+std::string time_left_text(Duration left) {
+  constexpr int64_t kDigits = 10;  // as many of a unit and its parts are not worth telling
+  const int64_t ms = std::max<int64_t>(left.count(), 0);
+  for (const DurationUnit& unit : kUnits) {
+    if (ms >= kDigits * unit.ms) return duration_text(Duration(ms / unit.ms * unit.ms));
+  }
+  return duration_text(Duration(ms));
+}
+
 int64_t bounded_ms(Timestamp time) { return std::clamp(to_ms(time), -kTimeLimitMs, kTimeLimitMs); }
 
 }  // namespace picket

@@ -95,6 +95,9 @@ class OptionReader {
 // "40 s", "2 h", "1 d": in the greatest unit that leaves no rest, for people.
 std::string duration_text(Duration duration);
 
+// For what is left of some time: like it, but to two or three digits, rounded down.
+std::string time_left_text(Duration left);
+
 // Event times and state read back may be anything; beyond some 140,000 years they are taken to be
 // that far away, so that no sum of a time and a duration overflows.
 constexpr int64_t kTimeLimitMs = int64_t{1} << 52U;

@@ -157,12 +157,31 @@ class Ratio final : public Correlator {
 
   std::string describe(const GroupState& group, Timestamp now) const override {
     const State::Slice counts = static_cast<const State&>(group).counts_at(slice_of(now));
-    return fmt::format("{} of {} events within {}; holds from {:g} of them on, and {} events",
+    const std::optional<uint64_t> more = more_of_part(counts);
+    return fmt::format("{} of {} events within {}; holds from a share of {:g} and {} events on; {}",
                        counts.part, counts.whole, duration_text(options_.timespan), options_.gte,
-                       options_.min_events);
+                       options_.min_events,
+                       !more       ? "others must leave first"
+                       : *more > 0 ? fmt::format("{} more of the part would do", *more)
+                                   : "it holds");
   }
 
  private:
+  // How many in a row, all of the part, would do. Nothing when no number would: a share of 1 cannot
+  // be reached while there is another event.
+  std::optional<uint64_t> more_of_part(const State::Slice& counts) const {
+    uint64_t more = 0;
+    if (counts.whole < static_cast<uint64_t>(options_.min_events)) {
+      more = static_cast<uint64_t>(options_.min_events) - counts.whole;
+    }
+    const auto part = static_cast<double>(counts.part);
+    const auto whole = static_cast<double>(counts.whole);
+    const double lacks = options_.gte * whole - part;
+    if (lacks <= 0) return more;
+    if (options_.gte >= 1) return std::nullopt;
+    return std::max(more, static_cast<uint64_t>(std::ceil(lacks / (1 - options_.gte))));
+  }
+
   // Exact also when the timespan is no multiple of 60 ms: slice borders need not be whole numbers.
   int64_t slice_of(Timestamp time) const {
     return floor_div(bounded_ms(time) * kSlices, options_.timespan.count());

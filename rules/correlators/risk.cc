@@ -119,9 +119,10 @@ class Risk final : public Correlator {
   std::string describe(const GroupState& group, Timestamp now) const override {
     const auto& state = static_cast<const State&>(group);
     const double sum = faded(state.sum, std::max<int64_t>(bounded_ms(now) - state.newest, 0));
-    return fmt::format("{:.1f} of {:g} points; {:.1f} more hold; half of them fade every {}", sum,
-                       options_.gte, std::max(options_.gte - sum, 0.0),
-                       duration_text(options_.half_life));
+    const std::string more =
+        sum >= options_.gte ? "it holds" : fmt::format("{:.1f} more hold", options_.gte - sum);
+    return fmt::format("{:.1f} of {:g} points; {}; half of them fade every {}", sum, options_.gte,
+                       more, duration_text(options_.half_life));
   }
 
  private:

@@ -187,9 +187,11 @@ class Spike final : public Correlator {
     const int64_t age = time - state.first();
     if (age < baseline_ms()) {
       return fmt::format("{}; learning for another {}", usual,
-                         duration_text(Duration(baseline_ms() - age)));
+                         time_left_text(Duration(baseline_ms() - age)));
     }
-    return fmt::format("{}; {:.0f} would be a spike", usual, std::ceil(least_spike(state)));
+    const double least = std::ceil(least_spike(state));
+    return fmt::format("{}; {:.0f} are a spike, {:.0f} more", usual, least,
+                       std::max(0.0, least - static_cast<double>(state.current())));
   }
 
  private:

@@ -7,6 +7,7 @@
 
 #include <bit>
 
+#include "rules/correlators/option_reader.h"
 #include "rules/pending_windows.h"
 #include "rules/role_expression.h"
 #include "rules/sliding_window.h"
@@ -23,17 +24,12 @@ uint64_t fold(uint64_t roles, const std::vector<uint32_t>& places) {
   return folded;
 }
 
-// "seen: a; missing: b, c"
-std::string seen_and_missing(const std::vector<std::string>& rules, uint64_t all, uint64_t seen) {
-  std::string there;
-  std::string missing;
+std::string listed(const std::vector<std::string>& rules, uint64_t roles) {
+  std::string list;
   for (size_t i = 0; i < rules.size(); ++i) {
-    if ((all >> i & 1) == 0) continue;
-    std::string& list = (seen >> i & 1) != 0 ? there : missing;
-    list += (list.empty() ? "" : ", ") + rules[i];
+    if ((roles >> i & 1) != 0) list += (list.empty() ? "" : ", ") + rules[i];
   }
-  return fmt::format("seen: {}; missing: {}", there.empty() ? "none" : there,
-                     missing.empty() ? "none" : missing);
+  return list.empty() ? "none" : list;
 }
 
 class State final : public GroupState {
@@ -65,6 +61,7 @@ struct Shape {
   std::vector<std::string> rules;
   std::vector<uint32_t> places;
   uint64_t all = 0;  // one bit per different rule
+  std::string expression;
   Duration timespan{0};
 };
 
@@ -97,9 +94,27 @@ class Temporal final : public Correlator {
     return judgement;
   }
 
+  // "seen: a; missing: b, c within 40 s"
   std::string describe(const GroupState& base, Timestamp now) const override {
-    uint64_t seen = static_cast<const State&>(base).within(to_ms(now) - shape_.timespan.count());
-    return seen_and_missing(shape_.rules, shape_.all, seen);
+    const auto& state = static_cast<const State&>(base);
+    const int64_t first = bounded_ms(now) - shape_.timespan.count();
+    const uint64_t seen = state.within(first) & shape_.all;
+    int64_t oldest = bounded_ms(now);
+    for (const int64_t time : state.last) {
+      if (time != State::kNever && time >= first) oldest = std::min(oldest, time);
+    }
+    const std::string left = " within " + time_left_text(Duration(oldest - first));
+    const std::string text = "seen: " + listed(shape_.rules, seen);
+    const std::string missing = listed(shape_.rules, shape_.all & ~seen);
+    if (expression_) {
+      return fmt::format("{}; '{}' {}; not seen: {}{}", text, shape_.expression,
+                         expression_->holds(seen) ? "holds" : "does not hold yet", missing, left);
+    }
+    const auto count = static_cast<double>(std::popcount(seen));
+    if (bounds_ && bounds_->holds(count)) return fmt::format("{}; {} holds", text, bounds_->text());
+    if (!bounds_) return text + "; missing: " + missing + (missing == "none" ? "" : left);
+    return fmt::format("{}; {} different ones wanted; not seen: {}{}", text, bounds_->text(),
+                       missing, left);
   }
 
  private:
@@ -142,10 +157,19 @@ class TemporalNot final : public Correlator {
     return judgement;
   }
 
-  std::string describe(const GroupState& base, Timestamp /*now*/) const override {
-    return seen_and_missing(shape_.rules, shape_.all,
-                            static_cast<const PendingWindows&>(base).roles()) +
-           "; judged when the window ends";
+  // "seen: a; must not come: b; judged in 40 s"
+  std::string describe(const GroupState& base, Timestamp now) const override {
+    const auto& state = static_cast<const PendingWindows&>(base);
+    const uint64_t seen = state.roles();
+    std::string text =
+        fmt::format("seen: {}; '{}' {}; not seen: {}", listed(shape_.rules, seen & shape_.all),
+                    shape_.expression, expression_.holds(seen) ? "holds so far" : "does not hold",
+                    listed(shape_.rules, shape_.all & ~seen));
+    const auto start =
+        std::find_if(state.events.begin(), state.events.end(),
+                     [&](const auto& event) { return (event.roles & expression_.wanted()) != 0; });
+    if (start == state.events.end()) return text + "; no window has begun";
+    return text + "; judged in " + time_left_text(start->time + shape_.timespan - now);
   }
 
  private:
@@ -185,7 +209,11 @@ struct RolesMeasure {
 }  // namespace
 
 Result<std::unique_ptr<Correlator>> make_temporal(const CorrelationSpec& spec) {
-  Shape shape{.rules = spec.rules, .places = first_places(spec), .timespan = spec.timespan};
+  Shape shape{.rules = spec.rules,
+              .places = first_places(spec),
+              .all = 0,
+              .expression = spec.condition.expression,
+              .timespan = spec.timespan};
   for (uint32_t place : shape.places) shape.all |= uint64_t{1} << place;
   if (!spec.condition.expression.empty()) {
     PICKET_TRY(RoleExpression expression, RoleExpression::parse(spec));

@@ -33,11 +33,10 @@ class ValueCount final : public Correlator {
     return {bounds_.holds(value), value, bounds_.progress(value), count};
   }
 
-  std::string describe(const GroupState& state, Timestamp /*now*/) const override {
-    auto count = static_cast<double>(static_cast<const State&>(state).window.size());
-    double more = std::max(0.0, bounds_.goal() - count);
-    return fmt::format("{} of {} distinct values; {} more within {} s", count, bounds_.goal(), more,
-                       std::chrono::duration_cast<std::chrono::seconds>(timespan_).count());
+  std::string describe(const GroupState& state, Timestamp now) const override {
+    const WindowPart part = static_cast<const State&>(state).window.since(now - timespan_);
+    const Duration left = part.count > 0 ? part.oldest + timespan_ - now : timespan_;
+    return bounds_.missing(part, "distinct values", left);
   }
 
  private:

@@ -88,7 +88,7 @@ TEST(RuleExplain, CorrelationsShowEveryGroup) {
                           test_line(3'000, "x", "a") + test_line(4'000, "y", "a") +
                           test_line(5'000, "x", "");
   const std::string text = explained("many", two);
-  EXPECT_THAT(text, HasSubstr("event_count over x, within 60 s, grouped by who\n"));
+  EXPECT_THAT(text, HasSubstr("event_count over x, within 1 min, grouped by who\n"));
   EXPECT_THAT(text, HasSubstr("counts, because it matches 'Exes'; group who=a\n"));
   EXPECT_THAT(text, HasSubstr("matches none of the rules that this one counts\n"));
   EXPECT_THAT(text, HasSubstr("a field to group by is missing\n"));
@@ -99,6 +99,23 @@ TEST(RuleExplain, CorrelationsShowEveryGroup) {
   EXPECT_THAT(three, HasSubstr("group who=a\n  an alert opens\n"));
   EXPECT_THAT(three, HasSubstr("    an alert is open\n"));
   EXPECT_THAT(explained("many", test_line(1, "y")), Not(HasSubstr("who=")));
+}
+
+TEST(RuleExplain, ChainsAreFollowed) {
+  const auto rules = make_rules(std::string(kRules) + R"(
+---
+title: Many of many
+name: outer
+correlation: {type: event_count, rules: [many], timespan: 1h, condition: {gte: 3}}
+)");
+  const std::string text =
+      explain_rule(rules, *find_rule(*rules, "outer"), 0,
+                   test_line(1'000, "x", "a") + test_line(2'000, "x", "a") +
+                       test_line(3'000, "x", "a") + test_line(4'000, "y", "a"));
+  EXPECT_THAT(text, HasSubstr("  is for 'Many', whose matches this one counts\n"));
+  EXPECT_THAT(text, HasSubstr("  a match of a rule that this one counts: it counts\n"));
+  EXPECT_THAT(text, HasSubstr("  does not count: it matches none of the rules"));
+  EXPECT_THAT(text, HasSubstr("    1 of 3 events; 2 more within 59 min\n"));
 }
 
 }  // namespace

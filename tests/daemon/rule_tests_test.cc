@@ -54,13 +54,26 @@ TEST(RuleTests, SayWhatDiffers) {
                 "level: severity is 'high', expected 'low'",
                 "label: label who is 'w', expected 'v'",
                 "nothing: no alert opened that could have this labels",
-                "matches: 1 events matched, expected 2",
+                "matches: 1 event matched, expected 2",
                 "schema: there is no schema 'nothing'",
-                "dead: 1 lines could not be decoded",
+                "dead: 1 line could not be decoded",
                 "refusal: event 1 is no refusal",
                 "no events: a test needs 'events' or 'file'",
                 "typo: unknown key 'alert' in expect",
                 "empty: the test expects nothing",
+            }));
+}
+
+TEST(RuleTests, AnExpectationThatCannotBeMetIsAMistake) {
+  EXPECT_EQ(outcomes(std::string(kDetection) + R"(
+    - {name: none, events: '{"t":1,"e":"y","who":"w"}', expect: {alerts: 0, severity: high}}
+    - {name: labels, events: '{"t":1,"e":"x","who":"w"}', expect: {labels: [w]}}
+    - {name: negative, events: '{"t":1,"e":"y","who":"w"}', expect: {alerts: -1}}
+)"),
+            (std::vector<std::string>{
+                "none: where no alert is expected none can have this severity",
+                "labels: 'labels' must be a map of names and values",
+                "negative: 0 alerts opened, expected -1",
             }));
 }
 

@@ -49,10 +49,7 @@ class Run {
  public:
   explicit Run(const RuleDocuments& documents) : documents_(documents) {
     for (const CorrelationSpec& spec : documents.correlations) {
-      rules_.push_back(make_naive_rule(spec));
-    }
-    for (NaiveRule& rule : rules_) {
-      for (const std::string& name : rule.references) rule.sources.push_back(find(name));
+      rules_.push_back(make_naive_rule(spec, [this](const auto& name) { return find(name); }));
     }
     groups_.resize(rules_.size());
     find_silent();
@@ -64,6 +61,7 @@ class Run {
     Occurrence occurrence{&event};
     for (size_t i = 0; i < documents_.detections.size(); ++i) {
       if (!naive_match(documents_.detections[i].condition, event)) continue;
+      if (excepted(documents_.detections[i].head, event)) continue;
       occurrence.matched.push_back(i);
       if (!silent_.contains(i)) detection_alert(documents_.detections[i].head, i, event.time);
     }
@@ -90,7 +88,7 @@ class Run {
     for (size_t i = 0; i < detections; ++i) {
       if (is(documents_.detections[i].head)) return i;
     }
-    for (size_t i = 0; i < rules_.size(); ++i) {
+    for (size_t i = 0; i < documents_.correlations.size(); ++i) {
       if (is(documents_.correlations[i].head)) return detections + i;
     }
     return SIZE_MAX;
@@ -105,6 +103,15 @@ class Run {
       }
     }
     for (const size_t source : loud) silent_.erase(source);
+  }
+
+  // A match has its fields and its time as an event has.
+  static bool excepted(const RuleHead& rule, const NaiveEvent& event) {
+    for (const RuleException& exception : rule.picket.exceptions) {
+      const bool expired = exception.expires && event.time >= *exception.expires;
+      if (!expired && naive_match(exception.match, event)) return true;
+    }
+    return false;
   }
 
   // How many correlations stand between a rule and events.
@@ -146,6 +153,7 @@ class Run {
   // One hit per group that the occurrence belongs to; several roles of one group are one hit.
   void take(size_t number, const Occurrence& occurrence) {
     const NaiveRule& rule = rules_[number];
+    if (excepted(rule.spec->head, *occurrence.event)) return;
     std::vector<std::pair<Key, NaiveHit>> hits;
     for (size_t role = 0; role < rule.sources.size(); ++role) {
       const size_t source = rule.sources[role];

@@ -31,8 +31,9 @@ std::vector<std::string> words_of(const std::string& text) {
 
 class ExpressionReader {
  public:
-  ExpressionReader(const std::string& text, const std::vector<std::string>& rules)
-      : words_(words_of(text)), rules_(rules) {}
+  // `role` says which role a rule has.
+  ExpressionReader(const std::string& text, std::function<size_t(const std::string&)> role)
+      : words_(words_of(text)), role_(std::move(role)) {}
 
   Expression any() {
     Expression e{.kind = Expression::Kind::Or};
@@ -60,12 +61,11 @@ class ExpressionReader {
       take(")");
       return inside;
     }
-    const auto rule = std::find(rules_.begin(), rules_.end(), words_[at_++]);
-    return {.role = static_cast<size_t>(rule - rules_.begin())};
+    return {.role = role_(words_[at_++])};
   }
 
   std::vector<std::string> words_;
-  const std::vector<std::string>& rules_;
+  std::function<size_t(const std::string&)> role_;
   size_t at_ = 0;
 };
 
@@ -144,6 +144,22 @@ bool sequence(const NaiveRule& rule, const std::vector<size_t>& steps, size_t st
   return false;
 }
 
+// Most steps from `step` on, some left out, that hits from `at` on can be in order.
+size_t longest(const NaiveRule& rule, const std::vector<size_t>& steps, size_t step,
+               const Hits& window, size_t at, std::set<size_t> used) {
+  if (step == steps.size()) return 0;
+  size_t most = longest(rule, steps, step + 1, window, at, used);
+  for (size_t i = at; i < window.size(); ++i) {
+    if (i != at) used.clear();
+    const size_t source = rule.sources[steps[step]];
+    if ((window[i].roles >> steps[step] & 1) == 0 || used.contains(source)) continue;
+    std::set<size_t> now = used;
+    now.insert(source);
+    most = std::max(most, 1 + longest(rule, steps, step + 1, window, i, now));
+  }
+  return most;
+}
+
 bool in_order(const NaiveRule& rule, const Hits& window) {
   return sequence(rule, steps_of(rule), 0, window, 0, {});
 }
@@ -182,6 +198,9 @@ std::optional<double> measure(const NaiveRule& rule, const Hits& window) {
     return static_cast<double>(values.size());
   }
   if (!rule.type().starts_with("temporal")) return measure_numbers(rule, window);
+  if (rule.type() == "temporal_ordered") {
+    return static_cast<double>(longest(rule, steps_of(rule), 0, window, 0, {}));
+  }
   std::set<size_t> matched;
   for (size_t role = 0; role < rule.sources.size(); ++role) {
     if (roles_of(window) >> role & 1) matched.insert(rule.sources[role]);
@@ -233,14 +252,20 @@ bool negates(const NaiveRule& rule) {
 
 }  // namespace
 
-NaiveRule make_naive_rule(const CorrelationSpec& spec) {
+NaiveRule make_naive_rule(const CorrelationSpec& spec,
+                          const std::function<size_t(const std::string&)>& find) {
   NaiveRule rule{.spec = &spec};
   rule.references = spec.rules;
   rule.fields = spec.condition.fields;
   read_own_options(spec, rule);
   rule.resolve_after = spec.head.picket.resolve_after.value_or(naive_timespan(spec));
+  for (const std::string& name : rule.references) rule.sources.push_back(find(name));
   if (!spec.condition.expression.empty()) {
-    rule.expression = ExpressionReader(spec.condition.expression, rule.references).any();
+    const auto role = [&](const std::string& name) {
+      const auto first = std::find(rule.sources.begin(), rule.sources.end(), find(name));
+      return static_cast<size_t>(first - rule.sources.begin());
+    };
+    rule.expression = ExpressionReader(spec.condition.expression, role).any();
   }
   return rule;
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,8 +47,9 @@ struct NaiveRule {
   const std::string& name() const { return spec->head.name; }
 };
 
-// References, fields and expression of `spec`. `sources` is left to the caller.
-NaiveRule make_naive_rule(const CorrelationSpec& spec);
+// `find` says which rule a name or id refers to.
+NaiveRule make_naive_rule(const CorrelationSpec& spec,
+                          const std::function<size_t(const std::string&)>& find);
 
 // True when the rule is judged at the end of windows and not on events.
 bool naive_waits(const NaiveRule& rule);

@@ -1,4 +1,5 @@
 #include "rules/alert_table.h"
+#include "rules/cooldowns.h"
 
 #include <gtest/gtest.h>
 
@@ -41,6 +42,48 @@ TEST(AlertTable, ExtendingMovesTheEndForwardsOnly) {
   ASSERT_TRUE(ended);
   EXPECT_EQ(to_ms(ended->due), 200);
   EXPECT_FALSE(table.take_due(timestamp_ms(1'000))) << "only once";
+}
+
+TEST(AlertTable, TheLeastIsOfTheLowestRankAndEndsFirst) {
+  AlertTable table;
+  EXPECT_EQ(table.least(), nullptr);
+  const std::pair<uint64_t, uint8_t> ranks[] = {{5, 2}, {6, 1}, {7, 1}, {1, 3}};
+  for (const auto& [due, rank] : ranks) {
+    ActiveAlert alert;
+    alert.key = {1, 2, due};
+    alert.due = timestamp_ms(static_cast<int64_t>(due));
+    alert.rank = rank;
+    table.open(std::move(alert));
+  }
+  EXPECT_EQ(table.least()->key.low, 6U);
+  table.set_rank(*table.least(), 5);
+  EXPECT_EQ(table.least()->key.low, 7U);
+  table.extend(*table.find({1, 2, 7}), timestamp_ms(100));
+  EXPECT_EQ(table.take({1, 2, 7}).due, timestamp_ms(100));
+  std::string order;
+  while (auto ended = table.take_due(timestamp_ms(1'000))) {
+    order += std::to_string(ended->key.low) + " ";
+  }
+  EXPECT_EQ(order, "1 5 6 ") << "by their end, whatever the rank";
+}
+
+TEST(Cooldowns, BlockUntilTheirEndAndAreBounded) {
+  Cooldowns cooling;
+  const GroupKey key{1, 2, 3};
+  EXPECT_TRUE(cooling.add(key, timestamp_ms(10)));
+  EXPECT_TRUE(cooling.blocks(key, timestamp_ms(9)));
+  EXPECT_FALSE(cooling.blocks(key, timestamp_ms(10)));
+  EXPECT_TRUE(cooling.add(key, timestamp_ms(20)));
+  cooling.forget_before(timestamp_ms(15));
+  EXPECT_TRUE(cooling.blocks(key, timestamp_ms(15)));
+  for (uint64_t i = 0; i + 1 < Cooldowns::kMax; ++i) {
+    ASSERT_TRUE(cooling.add({2, 2, i}, timestamp_ms(1'000)));
+  }
+  EXPECT_FALSE(cooling.add({3, 3, 3}, timestamp_ms(1'000)));
+  EXPECT_EQ(cooling.all().size(), Cooldowns::kMax);
+  EXPECT_FALSE(cooling.blocks(key, timestamp_ms(15))) << "it would have ended first";
+  cooling.forget_before(timestamp_ms(1'001));
+  EXPECT_TRUE(cooling.all().empty());
 }
 
 TEST(AlertTable, TheSnapshotIsSortedAndLeavesShadowsOut) {

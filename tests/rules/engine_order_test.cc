@@ -197,6 +197,163 @@ TEST(EngineOrder, TheWallClockEndsAlertsWhileInputIsIdle) {
   EXPECT_EQ(to_ms(*run.events[1].alert.ends_at), 1'020'003);
 }
 
+// All correlation types, each in a rule of its own, and some that count others.
+std::string rules_of_all_types() {
+  std::string text;
+  const auto document = [&text](const std::string& name, const std::string& rest) {
+    text += "---\ntitle: " + name + "\nname: " + name + "\n" + rest;
+  };
+  for (const char* e : {"a", "b", "c"}) {
+    document(e, "logsource: {product: test}\ndetection: {s: {e|contains: " + std::string(e) +
+                    "}, condition: s}\n");
+  }
+  const std::pair<const char*, const char*> sigma[] = {
+      {"many", "type: event_count, rules: [a, b], timespan: 10s, condition: {gte: 6}"},
+      {"few", "type: event_count, rules: [a], timespan: 5s, condition: {lt: 2}"},
+      {"kinds", "type: value_count, rules: [a], timespan: 10s, condition: {gte: 4, field: f}"},
+      {"sum", "type: value_sum, rules: [b], timespan: 9s, condition: {gt: 60, field: f}"},
+      {"mean", "type: value_avg, rules: [b], timespan: 9s, condition: {gt: 16, field: f}"},
+      {"middle", "type: value_median, rules: [c], timespan: 9s, condition: {lt: 6, field: f}"},
+      {"rank",
+       "type: value_percentile, rules: [a], timespan: 9s, "
+       "condition: {gte: 20, field: f, percentile: 90}"},
+      {"all", "type: temporal, rules: [a, b, c], timespan: 2s"},
+      {"without", "type: temporal, rules: [a, b], timespan: 3s, condition: a and not b"},
+      {"ordered", "type: temporal_ordered, rules: [c, b, a], timespan: 3s"},
+      {"two", "type: temporal_ordered, rules: [a, b, c], timespan: 2s, condition: {gte: 2}"},
+      {"open",
+       "type: temporal_ordered, rules: [c, a, b], timespan: 5s, "
+       "condition: c and a and not b"},
+  };
+  for (const auto& [name, body] : sigma) {
+    document(name, "correlation: {" + std::string(body) + ", group-by: [who]}\n");
+  }
+  const std::pair<const char*, const char*> own[] = {
+      {"type: sequential_test, success: b, failure: a, first_contact: f, false_alarm: 0.01", ""},
+      {"type: leaky_bucket, rules: [a, c], capacity: 4, leak: 1s", ""},
+      {"type: ratio, part: a, whole: [a, b, c], gte: 0.7, min_events: 4", "timespan: 9s"},
+      {"type: first_seen, rules: [c], field: f, learn: 20s, forget: 40s", ""},
+      {"type: spike, rules: [a, b], baseline: 20s, factor: 2, min_events: 4", "timespan: 2s"},
+      {"type: absence, after: c, missing: b, within: 4s", ""},
+      {"type: risk, scores: {a: 3, b: 5, c: 2}, half_life: 4s, gte: 20", ""},
+  };
+  for (const auto& [options, timespan] : own) {
+    const std::string body(options);
+    document("own_" + body.substr(6, body.find(',') - 6),
+             "picket: {resolve_after: 3s, correlation: {" + body + "}}\ncorrelation:\n" +
+                 "  group-by: [who]\n  generate: true\n  " + timespan + "\n");
+  }
+  const std::pair<const char*, const char*> chains[] = {
+      {"chain",
+       "type: event_count, rules: [many, few, without], timespan: 30s, condition: {gte: 2}"},
+      {"chain_order", "type: temporal_ordered, rules: [own_absence, a, all], timespan: 9s"},
+      {"chain_of_chain",
+       "type: value_count, rules: [chain, chain_order], timespan: 1m, "
+       "condition: {gte: 2, field: who}"},
+  };
+  for (const auto& [name, body] : chains) {
+    const bool last = std::string_view(name) == "chain_of_chain";
+    document(name, "correlation: {" + std::string(body) + ", generate: true" +
+                       (last ? "" : ", group-by: [who]") + "}\n");
+  }
+  document(
+      "chain_absence",
+      "picket: {correlation: {type: absence, after: own_risk, missing: own_ratio, within: 3s}}\n"
+      "correlation: {group-by: [who], generate: true}\n");
+  return text;
+}
+
+struct Sent {
+  int64_t time;
+  StreamId stream;
+  std::string text;
+};
+
+constexpr int64_t kLatenessOf[] = {0, 2'000, 15'000, 4'000};  // by stream; the last one falls idle
+constexpr int64_t kStreamsBegin = 999'000;
+constexpr int64_t kStreamsEnd = 2'000'000;
+
+std::vector<Sent> traffic_of_streams(uint64_t seed) {
+  Random random(seed);
+  std::vector<Sent> sent;
+  int64_t now = 1'000'000;
+  constexpr const char* kNames[] = {"a", "b", "c", "ab", "bc", "abc", "a", "none"};
+  for (int i = 0; i < 250; ++i) {
+    // Times differ: those that are equal go by stream.
+    now += 1 + static_cast<int64_t>(below(random, below(random, 25) == 0 ? 12'000 : 900));
+    const size_t stream = i < 20 ? below(random, 4) : below(random, 3);
+    const char* who = below(random, 3) == 0 ? "p" : "q";
+    const std::string f = ",\"f\":" + std::to_string(below(random, 25));
+    sent.push_back(
+        {now, static_cast<StreamId>(stream), test_line(now, kNames[below(random, 8)], who, f)});
+  }
+  return sent;
+}
+
+// What comes of it when each event arrives up to the lateness of its stream after its time, by the
+// choice of `seed`, or at once (0). The wall clock tells the time of arrival.
+std::string alerts_of_streams(const std::shared_ptr<const RuleSet>& rules,
+                              const std::vector<Sent>& sent, uint64_t seed) {
+  EngineRun run(rules, {.engine = {.live = true, .idle_timeout = Duration(40'000)}, .streams = 0});
+  for (const int64_t lateness : kLatenessOf) {
+    // A stream counts from its first line on.
+    const StreamId stream = run.engine.add_stream(0, Duration(lateness));
+    run.lines(test_line(kStreamsBegin, "none"), stream, timestamp_ms(kStreamsBegin));
+  }
+  Random random(seed);
+  std::vector<std::pair<int64_t, const Sent*>> arrivals;
+  for (const Sent& event : sent) {
+    const auto most = static_cast<size_t>(kLatenessOf[event.stream]);
+    arrivals.emplace_back(
+        event.time + static_cast<int64_t>(seed == 0 ? 0 : below(random, most + 1)), &event);
+  }
+  std::stable_sort(arrivals.begin(), arrivals.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (size_t first = 0; first < arrivals.size();) {
+    // Some lines at once, as long as they are of one stream.
+    size_t last = first + 1;
+    std::string batch = arrivals[first].second->text;
+    while (seed != 0 && last < arrivals.size() && below(random, 2) == 0 &&
+           arrivals[last].second->stream == arrivals[first].second->stream) {
+      batch += arrivals[last++].second->text;
+    }
+    run.lines(batch, arrivals[first].second->stream, timestamp_ms(arrivals[last - 1].first));
+    first = last;
+    const bool tick = seed != 0 && below(random, 4) == 0 && first < arrivals.size();
+    if (tick) run.engine.advance(timestamp_ms(arrivals[first].first), run.events);
+  }
+  run.lines(test_line(kStreamsEnd, "none"), 0, timestamp_ms(kStreamsEnd));
+  run.finish();
+  EXPECT_EQ(run.engine.stats().sources[0].late_events, 0U);
+  return to_text(run.events);
+}
+
+TEST(EngineOrder, AnyArrivalWithinTheLatenessGivesTheSameAlertsOfEveryType) {
+  auto rules = make_rules(rules_of_all_types());
+  ASSERT_TRUE(rules);
+  std::string all;
+  for (uint64_t traffic = 0; traffic < 4; ++traffic) {
+    const std::vector<Sent> sent = traffic_of_streams(traffic);
+    const std::string expected = alerts_of_streams(rules, sent, 0);
+    for (uint64_t arrival = 1; arrival <= 6; ++arrival) {
+      ASSERT_TRUE(same_lines(alerts_of_streams(rules, sent, arrival), expected))
+          << "traffic " << traffic << ", arrival " << arrival;
+    }
+    // As one stream that is replayed, too.
+    EngineRun replay(rules);
+    for (const Sent& event : sent) replay.lines(event.text);
+    replay.lines(test_line(kStreamsEnd, "none"));
+    replay.finish();
+    ASSERT_TRUE(same_lines(to_text(replay.events), expected)) << "traffic " << traffic;
+    all += expected;
+  }
+  for (const RuleInfo& rule : rules->rules()) {
+    if (rule.kind != RuleKind::Correlation) continue;
+    const std::string name = "\"name\":\"" + rule.head->name + "\"";
+    EXPECT_NE(all.find(name), std::string::npos) << rule.head->name << " never held";
+  }
+}
+
 TEST(EngineOrder, AHitAfterALongPauseStartsAfreshWhetherTheGroupWasForgottenOrNot) {
   // A late line finds its group just outside the window: in one batch it still is in memory, in
   // several the watermark has passed between them.

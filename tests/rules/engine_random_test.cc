@@ -211,6 +211,7 @@ class Generator {
     text += "picket:\n";
     text += "  resolve_after: " + pick({"1s", "2s", "5s", "1m"}) + "\n";
     if (below(6) == 0) text += "  group_missing: empty\n";
+    if (below(8) == 0) text += "  exceptions: [{match: {u: y}}, {match: {w: x, v: 1}}]\n";
     return text + picket;
   }
 
@@ -222,8 +223,12 @@ class Generator {
     if (type == "value_count" && below(3) == 0) return "{field: [v, w], " + bounds() + "}";
     if (type.starts_with("value")) return "{field: v, " + bounds() + "}";
     if (type == "event_count") return "{" + bounds() + "}";
-    if (type == "temporal" && below(4) == 0) {
-      return fmt::format("{{gte: {}}}", 1 + below(rules.size()));
+    if (below(4) == 0) {
+      // The same rule twice is one rule for `temporal`, and two steps where order counts.
+      const bool twice = type == "temporal_ordered" && below(2) == 0;
+      if (twice) rules.push_back(rules.front());
+      const size_t wanted = 1 + below(rules.size());
+      return fmt::format("{{{}: {}}}", pick({"gte", "gte", "eq"}), wanted);
     }
     return expression(type == "temporal_ordered", rules);
   }
@@ -295,6 +300,7 @@ std::vector<std::vector<std::string>> small_rules() {
       "type: temporal, condition: a and not b",
       "type: temporal_ordered",
       "type: temporal_ordered, condition: a and not b",
+      "type: temporal_ordered, condition: {gte: 1}",
   };
   std::vector<std::vector<std::string>> out;
   const auto add = [&](const std::string& body, const std::string& picket) {

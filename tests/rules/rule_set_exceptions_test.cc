@@ -121,6 +121,21 @@ TEST(Exceptions, AddingOneKeepsTheWindows) {
   EXPECT_NE(before->fingerprint(), after->fingerprint()) << "hits mean something else";
 }
 
+TEST(Exceptions, OfAChainMustLookAtWhatMatchesCarry) {
+  const auto problem_with = [](const std::string& match) {
+    auto made = try_rules(
+        detection("") + correlation("inner", "") +
+            "---\ntitle: Outer\nname: outer\ncorrelation: {type: event_count, rules: [inner], "
+            "timespan: 1h, condition: {gte: 1}}\npicket:\n  exceptions: [{match: " +
+            match + "}]\n",
+        {kTestSchema});
+    return (*made)->rejected().empty() ? "" : (*made)->rejected().front().message;
+  };
+  EXPECT_EQ(problem_with("{who: ci}"), "");
+  EXPECT_EQ(problem_with("{who: ci, ip: 10.0.0.1}"),
+            "an exception looks at 'ip', which no match that this correlation counts carries");
+}
+
 TEST(Exceptions, ABrokenOneRejectsItsRuleAndNoOther) {
   const std::string broken = "picket:\n  exceptions: [{match: {ip|cidr: not-a-network}}]\n";
   for (const std::string& rules : {detection(broken) + correlation("Open", ""),

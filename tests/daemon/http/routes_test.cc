@@ -82,11 +82,11 @@ TEST(Routes, StatusSourcesAndRules) {
   const std::string sources = site.get("/api/v1/sources").body;
   EXPECT_THAT(sources, HasSubstr(R"([{"name":"api","bytes":0,"lines":5)"));
   EXPECT_THAT(sources, HasSubstr(R"({"name":"other")"));
-  EXPECT_EQ(
-      site.get("/api/v1/rules").body,
-      "[{\"id\":\"rule-1\",\"title\":\"Probing\",\"matches\":3,\"group_missing\":0,"
-      "\"value_missing\":0,\"not_numeric\":0,\"forgotten\":0,"
-      "\"alerts\":0,\"mode\":\"alert\",\"evaluations\":0,\"seconds\":0,\"state_bytes\":0}]\n");
+  EXPECT_EQ(site.get("/api/v1/rules").body,
+            "[{\"id\":\"rule-1\",\"title\":\"Probing\",\"matches\":3,\"group_missing\":0,"
+            "\"value_missing\":0,\"not_numeric\":0,\"forgotten\":0,"
+            "\"alerts\":0,\"alerts_dropped\":0,\"mode\":\"alert\",\"evaluations\":0,\"seconds\":0,"
+            "\"state_bytes\":0}]\n");
 }
 
 TEST(Routes, UnknownPathsAndWrongMethods) {

@@ -110,9 +110,14 @@ TEST(Ratio, Describes) {
   CorrelatorRun run(kOptions, "timespan: 60s");
   fill(run, 0, 1, 2);
   EXPECT_EQ(run.describe(30'000),
-            "1 of 3 events within 1 min; holds from 0.5 of them on, and 4 events");
+            "1 of 3 events within 1 min; holds from a share of 0.5 and 4 events on; "
+            "1 more of the part would do");
   EXPECT_EQ(run.describe(60'000),
-            "0 of 0 events within 1 min; holds from 0.5 of them on, and 4 events");
+            "0 of 0 events within 1 min; holds from a share of 0.5 and 4 events on; "
+            "4 more of the part would do");
+  fill(run, 60'000, 4, 0);
+  EXPECT_EQ(run.describe(60'000),
+            "4 of 4 events within 1 min; holds from a share of 0.5 and 4 events on; it holds");
 }
 
 TEST(Ratio, ReportsEveryProblem) {

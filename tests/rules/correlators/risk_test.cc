@@ -85,6 +85,9 @@ TEST(Risk, Describes) {
   CorrelatorRun run(kOptions);
   run.hit(0, kStrong);
   EXPECT_EQ(run.describe(kHour), "3.0 of 10 points; 7.0 more hold; half of them fade every 1 h");
+  run.hit(kHour, kStrong);
+  run.hit(kHour, kStrong);
+  EXPECT_EQ(run.describe(kHour), "15.0 of 10 points; it holds; half of them fade every 1 h");
 }
 
 TEST(Risk, FillsTheSpecAndReportsEveryProblem) {

@@ -149,7 +149,7 @@ TEST(Spike, Describes) {
   EXPECT_EQ(run.describe(2'001),
             "2 events in this 1 s; usual are 1.0, give or take 1.0; learning for another 2 s");
   EXPECT_EQ(run.describe(4'001),
-            "0 events in this 1 s; usual are 1.5, give or take 1.2; 5 would be a spike");
+            "0 events in this 1 s; usual are 1.5, give or take 1.2; 5 are a spike, 5 more");
 }
 
 TEST(Spike, FillsTheSpecAndReportsEveryProblem) {

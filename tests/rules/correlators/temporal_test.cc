@@ -73,6 +73,9 @@ TEST(Temporal, Refusals) {
   EXPECT_EQ(problem(rule("temporal", "a, b", "{gte: 3}")), "2 rules can never be 3 different ones");
   EXPECT_EQ(problem(rule("temporal_ordered", "a, b", "a or b")),
             "in temporal_ordered a condition is made of 'and' and 'not' only");
+  EXPECT_EQ(problem(rule("temporal_ordered", "a, b", "{gte: 3}")), "2 rules can never be 3 steps");
+  EXPECT_EQ(problem(rule("temporal_ordered", "a, b", "{lt: 2}")),
+            "temporal_ordered cannot ask for few steps");
 }
 
 }  // namespace
