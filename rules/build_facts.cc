@@ -98,8 +98,7 @@ class FactIndex::Builder {
 
   // A keyword: a part of it as the line must hold it.
   void add_keyword(const CompiledPredicate& predicate, uint32_t id) {
-    std::string_view text;
-    if (predicate.kind == Kind::Contains) text = predicate.text;
+    std::string_view text = predicate.text;
     if (predicate.kind == Kind::Glob) text = longest_part(predicate.parts);
     std::string_view piece = plain_piece(text);
     if (!piece.empty()) {

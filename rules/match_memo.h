@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "rules/text_scan.h"
+#include "rules/folded_text.h"
 
 namespace picket {
 

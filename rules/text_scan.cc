@@ -2,26 +2,7 @@
 
 #include <algorithm>
 
-#include "rules/text_match.h"
-
 namespace picket {
-
-void FoldedText::assign(std::string_view value) {
-  size_ = value.size();
-  if (buffer_.size() < size_ + kRoom) buffer_.resize(size_ * 2 + kRoom);
-  uint64_t all = 0;
-  size_t at = 0;
-  auto fold = [&](size_t size) {
-    uint64_t word = 0;
-    std::memcpy(&word, value.data() + at, size);
-    all |= word;
-    word = fold8(word);
-    std::memcpy(buffer_.data() + at, &word, sizeof(word));
-  };
-  for (; at + sizeof(uint64_t) <= size_; at += sizeof(uint64_t)) fold(sizeof(uint64_t));
-  fold(size_ - at);  // and zeros behind it
-  ascii_ = (all & 0x8080808080808080U) == 0;
-}
 
 // Texts of at least `size` bytes, and too short for the shape before. A text is met at every step
 // when size >= window + step - 1.
@@ -47,10 +28,22 @@ TextScan::TextScan(const std::vector<std::string>& texts) {
   add_groups(std::move(entries[false]), /*ascii=*/false);
 }
 
+namespace {
+
+// How common a letter is in paths, commands and names, in steps.
+uint32_t letter_weight(char c) {
+  if (std::string_view("etaoinsr").find(c) != std::string_view::npos) return 4;
+  if (std::string_view("lcdmup\\. ").find(c) != std::string_view::npos) return 3;
+  if (c >= '0' && c <= '9') return 2;
+  return std::string_view("hgfbywv-/:").find(c) != std::string_view::npos ? 2 : 1;
+}
+
+}  // namespace
+
 void TextScan::add_groups(std::vector<Entry> texts, bool ascii) {
   static constexpr Shape kMany[] = {{11, 8, 4}, {8, 5, 4}, {5, 4, 2}, {4, 4, 1},
                                     {3, 3, 1},  {2, 2, 1}, {1, 1, 1}};
-  static constexpr Shape kFew[] = {{12, 5, 8}, {6, 3, 4}, {4, 3, 2},
+  static constexpr Shape kFew[] = {{12, 5, 8}, {7, 4, 4}, {4, 3, 2},
                                    {3, 3, 1},  {2, 2, 1}, {1, 1, 1}};
   constexpr size_t kFewMax = 200;
   std::sort(texts.begin(), texts.end(), [](const Entry& a, const Entry& b) {
@@ -81,6 +74,12 @@ void TextScan::add_group(const Shape& shape, bool ascii, std::span<const Entry> 
   auto count = [&](uint64_t window) -> uint32_t& {
     return counts[mixed(window) >> (64 - kCountBits)];
   };
+  auto commonness = [&](const Entry& entry, size_t offset) {
+    uint32_t sum = count(window_at(entry, offset)) << 16;
+    for (size_t i = 0; i < shape.window; ++i)
+      sum += letter_weight(letters_[entry.first + offset + i]);
+    return sum;
+  };
   for (const Entry& entry : texts) {
     const size_t last = entry.size - shape.window;
     for (size_t offset = 0; offset <= last; ++offset) ++count(window_at(entry, offset));
@@ -94,7 +93,7 @@ void TextScan::add_group(const Shape& shape, bool ascii, std::span<const Entry> 
     for (size_t offset = 0; offset <= last; ++offset) {
       uint32_t most = 0;
       for (size_t i = 0; i < shape.step; ++i) {
-        most = std::max(most, count(window_at(entry, offset + i)));
+        most = std::max(most, commonness(entry, offset + i));
       }
       if (most > fewest) continue;
       fewest = most;

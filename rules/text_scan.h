@@ -26,22 +26,9 @@
 #include <vector>
 
 #include "rules/bit_filter.h"
+#include "rules/folded_text.h"
 
 namespace picket {
-
-// A value with its ASCII letters folded, laid out as TextScan reads it. One per thread, reused.
-class FoldedText {
- public:
-  void assign(std::string_view value);
-  std::string_view view() const { return {buffer_.data(), size_}; }
-
- private:
-  friend class TextScan;
-  static constexpr size_t kRoom = 8;  // readable behind the text, so that words can be loaded
-  std::vector<char> buffer_ = std::vector<char>(kRoom);
-  size_t size_ = 0;
-  bool ascii_ = true;
-};
 
 class TextScan {
  public:
@@ -96,7 +83,7 @@ class TextScan {
 template <class Visit>
 void TextScan::scan(const FoldedText& value, const Visit& visit) const {
   for (const Group& group : groups_) {
-    if (value.ascii_ && !group.ascii) continue;
+    if (value.ascii() && !group.ascii) continue;
     switch (group.step) {
       case 1:
         scan_group<1>(group, value, visit);
@@ -115,8 +102,8 @@ void TextScan::scan(const FoldedText& value, const Visit& visit) const {
 
 template <size_t kStep, class Visit>
 void TextScan::scan_group(const Group& group, const FoldedText& value, const Visit& visit) const {
-  const char* const text = value.buffer_.data();
-  const size_t size = value.size_;
+  const char* const text = value.data();
+  const size_t size = value.size();
   const BitFilter::View filter(group.filter);
   const uint64_t mask = group.mask;
   auto may_hold = [=](size_t at) { return filter.may_hold(mixed(load(text + at) & mask)); };
@@ -146,8 +133,8 @@ void TextScan::compare(const Span& span, const FoldedText& value, size_t at,
   for (const Entry* end = entry + span.count; entry != end; ++entry) {
     if (at < entry->offset) continue;
     const size_t start = at - entry->offset;
-    if (start + entry->size > value.size_) continue;
-    if (std::memcmp(value.buffer_.data() + start, letters_.data() + entry->first, entry->size)) {
+    if (start + entry->size > value.size()) continue;
+    if (std::memcmp(value.data() + start, letters_.data() + entry->first, entry->size)) {
       continue;
     }
     visit(entry->index, start + entry->size);

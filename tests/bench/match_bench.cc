@@ -15,13 +15,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <random>
 
 #include "rules/processor.h"
+#include "tests/support/public_data.h"
 
 namespace picket {
 namespace {
@@ -32,26 +32,8 @@ constexpr size_t kBatchBytes = 1 << 20;
 constexpr size_t kGenerated = 20'000;
 constexpr int kTurns = 9;
 
-fs::path data_folder() {
-  const char* folder = std::getenv("PICKET_DATA");
-  return folder ? fs::path(folder) : fs::path(PICKET_SOURCE_DIR) / "../shared/data";
-}
-
-std::string output_of(const std::string& command) {
-  std::string text;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (!pipe) return text;
-  char buffer[1 << 16];
-  while (const size_t size = std::fread(buffer, 1, sizeof(buffer), pipe)) text.append(buffer, size);
-  return pclose(pipe) == 0 ? text : std::string();
-}
-
 std::shared_ptr<const RuleSet> load_rules() {
-  const std::string text = output_of(fmt::format(
-      "folder=$(mktemp -d) && tar -xzf '{}' -C $folder && find $folder -name '*.yml' | sort | "
-      "xargs awk 'FNR == 1 {{ print \"---\" }} {{ print }}' && rm -r $folder",
-      (data_folder() / "sigmahq/rules.tar.gz").string()));
-  auto file = parse_yaml(text, "rules.yml");
+  auto file = parse_yaml(sigma_rules_text(), "rules.yml");
   auto schema_file = parse_yaml(
       output_of(fmt::format("cat '{}/config/schemas/windows.event.yaml'", PICKET_SOURCE_DIR)),
       "windows.event.yaml");

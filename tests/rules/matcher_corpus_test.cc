@@ -17,13 +17,14 @@
 #include "tests/reference/naive_match.h"
 #include "tests/support/detection_match.h"
 #include "tests/support/engine_run.h"
+#include "tests/support/public_data.h"
 
 namespace picket {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kData = fs::path(PICKET_SOURCE_DIR) / "../shared/data";
+const fs::path kData = data_folder();
 
 // No logsource, so that every rule applies; the places where collectors put the fields of an event.
 const char kSchema[] = R"(
@@ -32,16 +33,6 @@ recognise: [EventID]
 roots: [Event.EventData, Event.System, EventData, winlog.event_data]
 fields: {}
 )";
-
-std::string output_of(const std::string& command) {
-  std::string text;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (!pipe) return text;
-  char buffer[1 << 16];
-  while (const size_t size = std::fread(buffer, 1, sizeof(buffer), pipe)) text.append(buffer, size);
-  EXPECT_EQ(pclose(pipe), 0) << command;
-  return text;
-}
 
 std::vector<fs::path> files_in(const fs::path& folder, const std::string& extension) {
   std::vector<fs::path> files;
@@ -60,13 +51,7 @@ Schema corpus_schema() {
 }
 
 std::shared_ptr<const RuleSet> corpus_rules() {
-  const std::string archive = (kData / "sigmahq/rules.tar.gz").string();
-  // All files as one, each beginning a document.
-  const std::string text = output_of(fmt::format(
-      "folder=$(mktemp -d) && tar -xzf '{}' -C $folder && find $folder -name '*.yml' | sort | "
-      "xargs awk 'FNR == 1 {{ print \"---\" }} {{ print }}' && rm -r $folder",
-      archive));
-  auto file = parse_yaml(text, "rules.yml");
+  auto file = parse_yaml(sigma_rules_text(), "rules.yml");
   EXPECT_TRUE(file) << render(file.error().front());
   RuleDocuments documents;
   read_rules(*std::move(file), {}, documents);
