@@ -41,21 +41,31 @@ uint32_t letter_weight(char c) {
 }  // namespace
 
 void TextScan::add_groups(std::vector<Entry> texts, bool ascii) {
-  static constexpr Shape kMany[] = {{11, 8, 4}, {8, 5, 4}, {5, 4, 2}, {4, 4, 1},
-                                    {3, 3, 1},  {2, 2, 1}, {1, 1, 1}};
-  static constexpr Shape kFew[] = {{12, 5, 8}, {7, 4, 4}, {4, 3, 2},
-                                   {3, 3, 1},  {2, 2, 1}, {1, 1, 1}};
-  constexpr size_t kFewMax = 200;
+  // Few texts fill the filters so little that narrower windows and larger steps pay.
+  static constexpr Shape kLongMany[] = {{11, 8, 4}, {8, 5, 4}, {5, 4, 2}};
+  static constexpr Shape kLongFew[] = {{12, 5, 8}, {7, 4, 4}, {5, 4, 2}};
+  static constexpr Shape kShortMany[] = {{4, 4, 1}, {3, 3, 1}, {2, 2, 1}, {1, 1, 1}};
+  static constexpr Shape kShortFew[] = {{4, 3, 2}, {3, 2, 2}, {2, 2, 1}, {1, 1, 1}};
   std::sort(texts.begin(), texts.end(), [](const Entry& a, const Entry& b) {
     return a.size != b.size ? a.size > b.size : a.index < b.index;
   });
+  const auto short_ones = std::find_if(texts.begin(), texts.end(), [](const Entry& text) {
+    return text.size < kLongMany[std::size(kLongMany) - 1].size;
+  });
+  constexpr ptrdiff_t kFewMax = 200;
   auto first = texts.begin();
-  for (const Shape& shape : texts.size() <= kFewMax ? std::span<const Shape>(kFew) : kMany) {
-    auto last =
-        std::find_if(first, texts.end(), [&](const Entry& text) { return text.size < shape.size; });
-    if (first != last) add_group(shape, ascii, {first, last});
-    first = last;
-  }
+  auto add = [&](std::span<const Shape> shapes) {
+    for (const Shape& shape : shapes) {
+      auto last = std::find_if(first, texts.end(),
+                               [&](const Entry& text) { return text.size < shape.size; });
+      if (first != last) add_group(shape, ascii, {first, last});
+      first = last;
+    }
+  };
+  const bool few_long = short_ones - texts.begin() <= kFewMax;
+  const bool few_short = texts.end() - short_ones <= kFewMax;
+  add(few_long ? std::span<const Shape>(kLongFew) : kLongMany);
+  add(few_short ? std::span<const Shape>(kShortFew) : kShortMany);
 }
 
 // A text is filed under those of its windows that the fewest texts share: "C:\Windows\" and ".exe"
