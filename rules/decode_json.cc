@@ -166,7 +166,9 @@ WalkError Decoder::Impl::walk(const uint32_t*& at, size_t schema, MarkerSet& see
                 .epoch = event_.epoch(),
                 .seen = &seen,
                 .records = root ? this : nullptr,
-                .only_envelope = current_.context->fixed_schema};
+                .only_envelope = current_.context->fixed_schema,
+                .gathered = &gathered_,
+                .scratch = &scratch_};
   if (!current_.plan->watched.empty()) {
     walk.watched = current_.plan->watched.data();
     walk.event = &event_;

@@ -81,17 +81,26 @@ struct JsonWalk {
   // By slot: what its being there is to be noted for. Null: nothing is noted.
   const std::vector<FieldId>* watched = nullptr;
   Event* event = nullptr;
+  // What was met inside an array of objects, where a path has a value for each element.
+  using Gathered = std::vector<std::pair<int32_t, Value>>;  // slot, value
+  Gathered* gathered = nullptr;
+  Scratch* scratch = nullptr;
+  bool gathering = false;
 
   // REQUIRES: the token at hand is '{'.
   WalkError object(int32_t node, int depth);
 
  private:
+  WalkError array_of_objects(int32_t target, int depth);
+  WalkError elements(int32_t target, int depth);
+  void store_gathered();
   WalkError visit(int32_t target, int depth);
   WalkError keep(const PathNode& node, int depth);
   WalkError skip(int depth);
   WalkError skip_array(int depth);
   char peek() const { return text[*at]; }
   void store(int32_t slot, Value value) {
+    if (gathering) return gathered->emplace_back(slot, value), void();
     value.epoch = epoch;
     slots[static_cast<size_t>(slot)] = value;
     if (!watched) return;
@@ -202,6 +211,7 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
   std::string actor_;
   Inner inner_;
   Current current_;
+  JsonWalk::Gathered gathered_;
   Recognised recognised_;
   uint32_t first_record_ = 0;     // index of the record when the line is one of several
   std::unique_ptr<Impl> nested_;  // decodes records that were rewritten as lines

@@ -111,7 +111,9 @@ bool Decoder::Impl::walk_inner(std::string_view text, size_t index, bool blanked
                 .slots = slots_.data(),
                 .epoch = event_.epoch(),
                 .seen = &inner_.seen,
-                .blanked = blanked};
+                .blanked = blanked,
+                .gathered = &gathered_,
+                .scratch = &scratch_};
   return walk.object(0, 1) == WalkError::None;
 }
 

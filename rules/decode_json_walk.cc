@@ -142,7 +142,7 @@ WalkError JsonWalk::skip_array(int depth) {
 
 WalkError JsonWalk::visit(int32_t target, int depth) {
   const PathNode& node = tree->node(target);
-  if (stamps) {
+  if (stamps && !gathering) {
     uint32_t& last = stamps[static_cast<size_t>(target)];
     duplicates += last == stamp;
     last = stamp;
@@ -163,17 +163,85 @@ WalkError JsonWalk::visit(int32_t target, int depth) {
   bool envelope = node.envelope >= 0 && (only_envelope < 0 || only_envelope == node.envelope);
   if (first == '[' && envelope && records && depth == 1) return records->records(at, node.envelope);
   if (node.slot != kNoSlot) return keep(node, depth);
-  if (first == '{' && !node.children.empty()) return object(target, depth + 1);
-  return skip(depth);
+  if (node.children.empty()) return skip(depth);
+  return first == '{' ? object(target, depth + 1) : array_of_objects(target, depth + 1);
+}
+
+// A path goes on in each element of an array; where several have a value, the field holds them all.
+WalkError JsonWalk::array_of_objects(int32_t target, int depth) {
+  if (gathering) return elements(target, depth);
+  gathering = true;
+  gathered->clear();
+  const WalkError error = elements(target, depth);
+  gathering = false;
+  if (error == WalkError::None) store_gathered();
+  return error;
+}
+
+WalkError JsonWalk::elements(int32_t target, int depth) {
+  if (depth > kDepthMax) return WalkError::Deep;
+  ++at;
+  if (peek() == ']') {
+    ++at;
+    return WalkError::None;
+  }
+  while (true) {
+    const char first = peek();
+    WalkError error = first == '{'   ? object(target, depth + 1)
+                      : first == '[' ? elements(target, depth + 1)
+                                     : skip(depth);
+    if (error != WalkError::None) return error;
+    const char next = text[*at++];
+    if (next == ']') return WalkError::None;
+    if (next != ',') return WalkError::Broken;
+  }
+}
+
+// Several values of one slot become one JSON array; those that are arrays give their elements.
+void JsonWalk::store_gathered() {
+  Gathered& all = *gathered;
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (size_t first = 0, last = 0; first < all.size(); first = last) {
+    size_t size = 2;
+    for (last = first; last < all.size() && all[last].first == all[first].first; ++last) {
+      size += all[last].second.size + 3;
+    }
+    if (last - first == 1) {
+      store(all[first].first, all[first].second);
+      continue;
+    }
+    char* const start = scratch->allocate(size, simdjson::SIMDJSON_PADDING);
+    char* out = start;
+    *out++ = '[';
+    for (size_t i = first; i < last; ++i) {
+      std::string_view value = all[i].second.text();
+      const ValueKind kind = all[i].second.kind;
+      const bool quoted = kind == ValueKind::RawString || kind == ValueKind::String;
+      if (kind == ValueKind::Array) value = value.substr(1, value.size() - 2);
+      if (kind == ValueKind::Array && value.find_first_not_of(" \t\r\n") == value.npos) continue;
+      if (out[-1] != '[') *out++ = ',';
+      if (quoted) *out++ = '"';
+      out = std::copy(value.begin(), value.end(), out);
+      if (quoted) *out++ = '"';
+    }
+    *out++ = ']';
+    Value array;
+    array.kind = ValueKind::Array;
+    array.data = start;
+    array.size = static_cast<uint32_t>(out - start);
+    store(all[first].first, array);
+  }
 }
 
 WalkError JsonWalk::keep(const PathNode& node, int depth) {
   const char* start = text + *at;
   Value kept;
   kept.kind = *start == '{' ? ValueKind::Object : ValueKind::Array;
-  bool wanted = *start == '{' && !node.children.empty();
   auto index = static_cast<int32_t>(&node - &tree->node(0));
-  WalkError error = wanted ? object(index, depth + 1) : skip(depth);
+  WalkError error = node.children.empty() ? skip(depth)
+                    : *start == '{'       ? object(index, depth + 1)
+                                          : array_of_objects(index, depth + 1);
   if (error != WalkError::None) return error;
   kept.data = start;
   kept.size = static_cast<uint32_t>(text + *(at - 1) + 1 - start);

@@ -193,7 +193,7 @@ class Generator {
 
   std::string field() {
     return pick<std::string>({"a", "a", "b", "ip", "d.e", "n.x", "n.y", "only", "mapped.one",
-                              "mapped.two", "when", "l", "n"});
+                              "mapped.two", "when", "l", "l.p", "l.p.q", "n"});
   }
 
   std::string regex() {

@@ -437,5 +437,19 @@ TEST(MatcherTable, Conditions) {
       one_detection);
 }
 
+TEST(MatcherTable, PathsGoOnInTheElementsOfLists) {
+  expect_rows(
+      {{"f.p: 2",
+        "{'p': 2} | [{'p': 1}, {'p': 2}] | [{'p': [1, 2]}] | [[{'p': 2}]] | "
+        "[{'p': 1}, {'p': [3, 2]}] | [1, {'p': 2}, 'x']",
+        "{'p': 1} | [{'p': 1}, {'q': 2}] | [] | [2] | [{'p': {'p': 2}}] | "
+        "[{'p': 1}, {'p': [[2]]}]"},
+       {"f.p.q|contains: 'b\"c'", "[{'p': {'q': 'x'}}, {'p': [{'q': 1}, {'q': 'ab\\'cd'}]}]",
+        "[{'p': {'q': 'x'}}, {'p': [{'r': 'ab\\'cd'}]}] | [{'p': {'q': 'ab'}}, {'p': 'c'}]"},
+       {"f.p|neq: 2", "[{'p': 1}, {'p': 3}] | [{'q': 2}] | []",
+        "[{'p': 1}, {'p': 2}] | [{'p': []}, {'p': 2}]"}},
+      one_item);
+}
+
 }  // namespace
 }  // namespace picket
