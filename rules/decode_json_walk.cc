@@ -197,9 +197,14 @@ WalkError JsonWalk::elements(int32_t target, int depth) {
   }
 }
 
-// Several values of one slot become one JSON array; those that are arrays give their elements.
+// Several values of one slot become one JSON array; those that are arrays give their elements, and
+// null counts only where there is nothing else.
 void JsonWalk::store_gathered() {
   Gathered& all = *gathered;
+  for (const auto& [slot, value] : all) {
+    if (value.kind == ValueKind::Null) store(slot, value);
+  }
+  std::erase_if(all, [](const auto& found) { return found.second.kind == ValueKind::Null; });
   std::stable_sort(all.begin(), all.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (size_t first = 0, last = 0; first < all.size(); first = last) {

@@ -208,7 +208,11 @@ Values naive_fields(const NaiveValue& record, const std::string& name, const Sch
     }
   }
   for (const Values& found : places) {
-    if (!std::all_of(found.begin(), found.end(), empty)) return found;
+    // What a path finds in several elements of a list is a list.
+    const auto values = std::count_if(found.begin(), found.end(), [](const NaiveValue* value) {
+      return value->kind != Kind::Null;
+    });
+    if (values > 1 || !std::all_of(found.begin(), found.end(), empty)) return found;
   }
   // The empty text in a field that a schema maps is no value.
   const bool mapped = schema && schema->field(name);
@@ -269,7 +273,11 @@ bool NaiveMatcher::leaf(const Predicate& p) {
   if (p.field.empty()) return keyword(p);
   const Values& values = fields(p.field);
   if (values.empty()) return p.op == MatchOp::Null || (p.op == MatchOp::Exists && !p.flag);
-  const bool whole = p.op == MatchOp::Null || p.op == MatchOp::Exists;
+  if (p.op == MatchOp::Null) {
+    return std::all_of(values.begin(), values.end(),
+                       [&](const NaiveValue* value) { return passes(p, *value); });
+  }
+  const bool whole = p.op == MatchOp::Exists;
   return std::any_of(values.begin(), values.end(), [&](const NaiveValue* value) {
     if (value->kind != Kind::Array || whole) return passes(p, *value);
     return std::any_of(value->items.begin(), value->items.end(),
