@@ -96,7 +96,7 @@ struct JsonWalk {
   void store_gathered();
   WalkError visit(int32_t target, int depth);
   WalkError keep(const PathNode& node, int depth);
-  WalkError skip(int depth);
+  [[gnu::always_inline]] inline WalkError skip(int depth);
   WalkError skip_array(int depth);
   char peek() const { return text[*at]; }
   void store(int32_t slot, Value value) {

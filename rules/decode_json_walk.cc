@@ -89,6 +89,18 @@ Value scalar_value(const char* token, const char* end) {
   return value;
 }
 
+inline WalkError JsonWalk::skip(int depth) {
+  const char* token = text + *at;
+  if (*token == '"') {
+    ++at;
+    return WalkError::None;
+  }
+  if (*token == '{') return object(kNoNode, depth + 1);
+  if (*token == '[') return skip_array(depth + 1);
+  Value value = scalar_value(token, text + *++at);
+  return value.kind == ValueKind::Absent ? WalkError::Broken : WalkError::None;
+}
+
 WalkError JsonWalk::object(int32_t node, int depth) {
   if (depth > kDepthMax) return WalkError::Deep;
   ++at;
@@ -110,18 +122,6 @@ WalkError JsonWalk::object(int32_t node, int depth) {
     if (next == '}') return WalkError::None;
     if (next != ',') return WalkError::Broken;
   }
-}
-
-WalkError JsonWalk::skip(int depth) {
-  const char* token = text + *at;
-  if (*token == '"') {
-    ++at;
-    return WalkError::None;
-  }
-  if (*token == '{') return object(kNoNode, depth + 1);
-  if (*token == '[') return skip_array(depth + 1);
-  Value value = scalar_value(token, text + *++at);
-  return value.kind == ValueKind::Absent ? WalkError::Broken : WalkError::None;
 }
 
 WalkError JsonWalk::skip_array(int depth) {

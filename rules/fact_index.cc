@@ -168,8 +168,13 @@ void FactIndex::look_up_affixes(const FieldIndex& index, Look& look, std::string
   const size_t most = std::min(text.size(), kAffixMax);
   char head[2 * kAffixMax] = {};
   char tail[2 * kAffixMax] = {};
-  std::memcpy(head, text.data(), most);
-  std::memcpy(tail + kAffixMax - most, text.data() + text.size() - most, most);
+  if (most == kAffixMax) {  // the usual case, with a size that the compiler knows
+    std::memcpy(head, text.data(), kAffixMax);
+    std::memcpy(tail, text.data() + text.size() - kAffixMax, kAffixMax);
+  } else {
+    std::memcpy(head, text.data(), most);
+    std::memcpy(tail + kAffixMax - most, text.data(), most);
+  }
   for (size_t i = 0; i < kAffixSizes.size() && kAffixSizes[i] <= most; ++i) {
     const size_t size = kAffixSizes[i];
     if (index.prefix_sizes >> i & 1) look_up(index.prefixes, affix_key(head, size), look);

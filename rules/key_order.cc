@@ -23,15 +23,6 @@ void KeyOrder::expect(uint32_t& cursor, uint32_t next) {
 
 int32_t KeyOrder::find_elsewhere(const PathTree& tree, int32_t node, const char* key,
                                  uint32_t& cursor) {
-  // Among few keys the next ones are tried, which costs less than a hash.
-  if (known_.size() <= kFewMax) {
-    for (uint32_t step = 1; step < known_.size(); ++step) {
-      const auto next = static_cast<uint32_t>((cursor + step) % known_.size());
-      if (next == 0 || !known_[next].is(key)) continue;
-      expect(cursor, next);
-      return known_[next].node;
-    }
-  }
   const std::string_view written = written_key(key);
   const uint64_t hash = XXH3_64bits(written.data(), written.size());
   if (auto it = by_hash_.find(hash); it != by_hash_.end() && known_[it->second].is(key)) {

@@ -43,7 +43,6 @@ class KeyOrder {
 
  private:
   static constexpr size_t kKnownMax = 1024;
-  static constexpr size_t kFewMax = 32;
   // A comparison that got past the first 16 bytes, in a key that is at least so long, ends within
   // the padding behind it.
   static constexpr size_t kKeyMax = 64;
