@@ -29,6 +29,7 @@ Decoder::Impl::Impl(const DecodePlans& plans, size_t fields)
     states_.push_back(std::move(state));
   }
   slots_.resize(slots);
+  current_.gathered.scratch = &scratch_;
   // Unescaping needs an allocated parser; out of memory shows as strings read the lenient way.
   unescaper_ready_ = array_parser_.allocate(4 << 10) == simdjson::SUCCESS;
 }
@@ -167,12 +168,8 @@ WalkError Decoder::Impl::walk(const uint32_t*& at, size_t schema, MarkerSet& see
                 .seen = &seen,
                 .records = root ? this : nullptr,
                 .only_envelope = current_.context->fixed_schema,
-                .gathered = &gathered_,
-                .scratch = &scratch_};
-  if (!current_.plan->watched.empty()) {
-    walk.watched = current_.plan->watched.data();
-    walk.event = &event_;
-  }
+                .gathered = &current_.gathered};
+  if (!current_.plan->watched.empty()) walk.watch = {current_.plan->watched.data(), &event_};
   WalkError error = walk.object(0, 1);
   at = walk.at;
   // A record inside an envelope walks with this state too and has already counted for itself.

@@ -78,14 +78,18 @@ struct JsonWalk {
   // keys then end in one blank that is not theirs.
   bool blanked = false;
   uint64_t duplicates = 0;
-  // By slot: what its being there is to be noted for. Null: nothing is noted.
-  const std::vector<FieldId>* watched = nullptr;
-  Event* event = nullptr;
+  // Whom to tell which fields are there, by slot.
+  struct Watch {
+    const std::vector<FieldId>* fields = nullptr;  // null: nobody
+    Event* event = nullptr;
+  } watch = {};
   // What was met inside an array of objects, where a path has a value for each element.
-  using Gathered = std::vector<std::pair<int32_t, Value>>;  // slot, value
+  struct Gathered {
+    std::vector<std::pair<int32_t, Value>> values;  // by slot
+    Scratch* scratch = nullptr;
+    bool active = false;
+  };
   Gathered* gathered = nullptr;
-  Scratch* scratch = nullptr;
-  bool gathering = false;
 
   // REQUIRES: the token at hand is '{'.
   WalkError object(int32_t node, int depth);
@@ -100,11 +104,11 @@ struct JsonWalk {
   WalkError skip_array(int depth);
   char peek() const { return text[*at]; }
   void store(int32_t slot, Value value) {
-    if (gathering) return gathered->emplace_back(slot, value), void();
+    if (gathered->active) return gathered->values.emplace_back(slot, value), void();
     value.epoch = epoch;
     slots[static_cast<size_t>(slot)] = value;
-    if (!watched) return;
-    for (FieldId field : watched[slot]) event->add_present(field);
+    if (!watch.fields) return;
+    for (FieldId field : watch.fields[slot]) watch.event->add_present(field);
   }
 };
 
@@ -191,6 +195,7 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
     const uint32_t* end = nullptr;
     uint32_t record_index = 0;
     bool enveloped = false;
+    JsonWalk::Gathered gathered = {};
   };
   // The last schema, and the last answer of recognise().
   struct Recognised {
@@ -211,7 +216,6 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
   std::string actor_;
   Inner inner_;
   Current current_;
-  JsonWalk::Gathered gathered_;
   Recognised recognised_;
   uint32_t first_record_ = 0;     // index of the record when the line is one of several
   std::unique_ptr<Impl> nested_;  // decodes records that were rewritten as lines

@@ -112,8 +112,7 @@ bool Decoder::Impl::walk_inner(std::string_view text, size_t index, bool blanked
                 .epoch = event_.epoch(),
                 .seen = &inner_.seen,
                 .blanked = blanked,
-                .gathered = &gathered_,
-                .scratch = &scratch_};
+                .gathered = &current_.gathered};
   return walk.object(0, 1) == WalkError::None;
 }
 

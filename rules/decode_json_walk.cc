@@ -142,7 +142,7 @@ WalkError JsonWalk::skip_array(int depth) {
 
 WalkError JsonWalk::visit(int32_t target, int depth) {
   const PathNode& node = tree->node(target);
-  if (stamps && !gathering) {
+  if (stamps && !gathered->active) {
     uint32_t& last = stamps[static_cast<size_t>(target)];
     duplicates += last == stamp;
     last = stamp;
@@ -169,11 +169,11 @@ WalkError JsonWalk::visit(int32_t target, int depth) {
 
 // A path goes on in each element of an array; where several have a value, the field holds them all.
 WalkError JsonWalk::array_of_objects(int32_t target, int depth) {
-  if (gathering) return elements(target, depth);
-  gathering = true;
-  gathered->clear();
+  if (gathered->active) return elements(target, depth);
+  gathered->active = true;
+  gathered->values.clear();
   const WalkError error = elements(target, depth);
-  gathering = false;
+  gathered->active = false;
   if (error == WalkError::None) store_gathered();
   return error;
 }
@@ -200,7 +200,7 @@ WalkError JsonWalk::elements(int32_t target, int depth) {
 // Several values of one slot become one JSON array; those that are arrays give their elements, and
 // null counts only where there is nothing else.
 void JsonWalk::store_gathered() {
-  Gathered& all = *gathered;
+  auto& all = gathered->values;
   for (const auto& [slot, value] : all) {
     if (value.kind == ValueKind::Null) store(slot, value);
   }
@@ -216,7 +216,7 @@ void JsonWalk::store_gathered() {
       store(all[first].first, all[first].second);
       continue;
     }
-    char* const start = scratch->allocate(size, simdjson::SIMDJSON_PADDING);
+    char* const start = gathered->scratch->allocate(size, simdjson::SIMDJSON_PADDING);
     char* out = start;
     *out++ = '[';
     for (size_t i = first; i < last; ++i) {
