@@ -10,52 +10,18 @@
 
 #include "daemon/rule_tests.h"
 #include "tests/support/engine_run.h"
+#include "tests/support/refusal_names.h"
 
 namespace picket {
 namespace {
 
 namespace fs = std::filesystem;
 
-// "CODE CAUSE MISTAKE SCENARIO" by line number, for the events of one batch.
-class Names final : public EventObserver {
- public:
-  void on_event(Event& event, const Refusal* refusal, const std::vector<RuleId>&) override {
-    std::string text = "- - - -";
-    if (refusal) {
-      const Classification& c = *refusal->classification;
-      text = std::string(refusal->code.empty() ? "-" : refusal->code) + " " + c.cause + " " +
-             std::to_string(c.mistake) + " " + c.scenario;
-      unknown += c.cause == "unknown";
-      ++refusals;
-    }
-    ++events;
-    by_line[event.line + 1] = text;
-  }
-  std::map<size_t, std::string> by_line;
-  size_t events = 0;
-  size_t refusals = 0;
-  size_t unknown = 0;
-};
-
-Names names_of(const std::shared_ptr<const RuleSet>& rules, const std::string& text) {
-  Names names;
-  Processor processor(rules, &names);
-  LineBatch batch;
-  batch.bytes = PaddedBytes(text);
-  HitBatch out;
-  processor.process(std::move(batch), {}, out);
-  for (const DeadLetter& dead : out.dead) {
-    names.by_line[dead.line + 1] = "dead:" + std::string(to_text(dead.reason)) + " - - -";
-  }
-  EXPECT_TRUE(out.stats.balanced());
-  return names;
-}
-
 TEST(Samples, EveryLineHasTheExpectedNames) {
   auto rules = shipped_rules();
   ASSERT_TRUE(rules);
   const std::string folder = PICKET_SOURCE_DIR "/tests/cases/";
-  std::map<std::string, Names> files;
+  std::map<std::string, RefusalNames> files;
   for (const auto& entry : fs::directory_iterator(folder + "samples")) {
     files[entry.path().filename().string()] =
         names_of(rules, read_text_file(entry.path().string()));
@@ -113,7 +79,7 @@ TEST(Samples, CloudTrailRefusalsAllHaveACause) {
   size_t refusals = 0;
   size_t unknown = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    Names names = names_of(rules, read_text_file(entry.path().string()));
+    RefusalNames names = names_of(rules, read_text_file(entry.path().string()));
     events += names.events;
     refusals += names.refusals;
     unknown += names.unknown;
