@@ -72,6 +72,23 @@ std::string address(std::string urn, std::string_view root) {
   return std::string(root) + urn.substr(std::string_view("err").size());
 }
 
+// The API's own line for a request, which had the bodies in versions of early 2026.
+std::string wide_line(const Row& row, const std::string& body) {
+  return fmt::format(
+      R"({{"time":"2026-05-21T14:25:56.110Z","level":"INFO","msg":"POST {}",)"
+      R"("http":{{"method":"POST","path":"{}","request_id":"req_1","status_code":{},)"
+      R"("response_body":{}}}}})",
+      row.path, row.path, row.status, json_text(body));
+}
+
+// What an app of a customer logs when its call is refused.
+std::string app_line(const Row& row) {
+  return fmt::format(
+      R"({{"time":1787322365101,"log_id":"rlog_1","severity":"error","message":"call failed",)"
+      R"("k8s_pod_name":"d-1","attributes":{{"code":"{}","status":{},"detail":{}}}}})",
+      row.error, row.status, json_text(row.detail));
+}
+
 std::vector<std::string> api_lines(const Row& row) {
   if (row.status == "200") {
     return {request(row, fmt::format(R"({{"data":{{"message":{}}}}})", json_text(row.detail)))};
@@ -85,8 +102,11 @@ std::vector<std::string> api_lines(const Row& row) {
                     R"("meta":{{"requestId":"req_1"}}}})",
                     json_text(row.detail), row.status, address(row.error, root));
     lines.push_back(request(row, body));
-    if (row.internal.empty()) lines.push_back(body);  // as clients save it
+    if (!row.internal.empty()) continue;  // only rows of the API have it
+    lines.push_back(body);                // as clients save it
+    lines.push_back(wide_line(row, body));
   }
+  if (row.internal.empty()) lines.push_back(app_line(row));
   return lines;
 }
 
@@ -112,7 +132,9 @@ std::vector<std::string> verification_lines(Row row) {
       R"("key_id":"key_1","source":"api","outcome":"{}","latency":2}})",
       row.error)};
   row.path = "/v2/keys.verifyKey";
-  lines.push_back(request(row, fmt::format(R"({{"data":{{"code":"{}"}}}})", row.error)));
+  const std::string answer = fmt::format(R"({{"data":{{"code":"{}"}}}})", row.error);
+  lines.push_back(request(row, answer));
+  lines.push_back(wide_line(row, answer));
   row.path = "/v1/keys.verifyKey";
   lines.push_back(request(row, fmt::format(R"({{"code":"{}"}})", row.error)));
   return lines;
@@ -124,7 +146,9 @@ std::vector<std::string> ratelimit_lines(Row row) {
       R"("identifier":"u","passed":{},"limit":1,"remaining":0,"reset_at":1787322416101}})",
       row.error)};
   row.path = "/v2/ratelimit.limit";
-  lines.push_back(request(row, fmt::format(R"({{"data":{{"success":{}}}}})", row.error)));
+  const std::string answer = fmt::format(R"({{"data":{{"success":{}}}}})", row.error);
+  lines.push_back(request(row, answer));
+  lines.push_back(wide_line(row, answer));
   row.path = "/v2/ratelimit.multiLimit";
   lines.push_back(request(row, fmt::format(R"({{"data":{{"passed":{}}}}})", row.error)));
   row.path = "/v1/ratelimits.limit";
