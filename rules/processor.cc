@@ -161,6 +161,8 @@ void Processor::count_refusal(const Refusal& refusal) {
 void Processor::sample_unknown(Event& event, const Refusal& refusal) {
   std::string_view message;
   if (message_field_) message = event.get(*message_field_).text();
+  // A status alone says nothing to write a rule for.
+  if (message.empty() && refusal.code.starts_with("http:")) return;
   UnknownText seen{.code = std::string(refusal.code), .count = 1};
   seen.text = clip_utf8(without_secrets(message), kUnknownTextBytesMax);
   add_unknown_text(out_->unknown_texts, seen);

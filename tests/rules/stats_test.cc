@@ -26,7 +26,9 @@ TEST(UnknownTexts, AreClippedAndWithoutSecrets) {
   const std::string secret = "unkey_3ZaBcDeFgHjKmNpQrStUvWxY";
   run.lines(R"({"error":{"detail":"New: )" + secret + " " + std::string(500, 'x') +
             R"(","status":403,"type":"https://unkey.com/docs/errors/unkey/application/brand_new"},)"
-            R"("meta":{"requestId":"req_1"}})");
+            R"("meta":{"requestId":"req_1"}})"
+            "\n"
+            R"({"time":1,"level":"INFO","msg":"GET /x","http":{"path":"/x","status_code":403}})");
   const std::vector<UnknownText>& texts = run.engine.stats().unknown_texts;
   ASSERT_EQ(texts.size(), 1U);
   EXPECT_EQ(texts[0].code, "err:unkey:application:brand_new");
