@@ -177,6 +177,10 @@ ShippedFiles find_shipped_files() {
 Result<std::shared_ptr<const RuleSet>> load_rules(const LoadRequest& request) {
   ShippedFiles shipped = find_shipped_files();
   PICKET_TRY(std::vector<Schema> schemas, read_schemas(request, shipped));
+  if (schemas.empty()) {
+    return fail({}, "no schema says how lines are read; those that ship with picket were not found",
+                "name one with --schema, or install picket's data under /usr/share/picket");
+  }
   std::vector<std::string> paths = request.rules;
   if (paths.empty() && !request.no_rules) {
     if (shipped.packs.empty()) {

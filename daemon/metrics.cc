@@ -189,6 +189,8 @@ constexpr Row<SourceStats> kSourceRows[] = {
     {{"picket_regex_limits_total",
       "Expressions with look-around or back-references that gave up on an event.", kCounter},
      [](const SourceStats& s) { return real(s.decode.regex_limits); }},
+    {{"picket_secrets_redacted_total", "Secrets taken out of what is kept of lines.", kCounter},
+     [](const SourceStats& s) { return real(s.decode.secrets_redacted); }},
     {{"picket_future_time_total", "Events too far in the future; their time was clamped.",
       kCounter},
      [](const SourceStats& s) { return real(s.decode.future_time); }},

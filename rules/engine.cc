@@ -87,6 +87,7 @@ void Engine::count(const HitBatch& batch) {
     rule.samples += cost.samples;
     rule.sampled_ns += cost.sampled_ns;
   }
+  for (const UnknownText& text : batch.unknown_texts) add_unknown_text(stats_.unknown_texts, text);
   for (const RefusalCount& refusal : batch.refusals) {
     RefusalKey key{source.name, refusal.code, refusal.cause};
     auto it = stats_.refusals.find(key);

@@ -60,6 +60,7 @@ struct HitBatch {
   std::string records;
   std::vector<DeadLetter> dead;
   std::vector<RefusalCount> refusals;
+  std::vector<UnknownText> unknown_texts;
   std::vector<std::pair<RuleId, uint32_t>> matches;  // detections that matched, with counts
   std::vector<RuleCost> costs;                       // each rule at most once
   Timestamp newest = Timestamp::min();               // of all events in the batch

@@ -3,7 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "rules/json_writer.h"
+#include "rules/redact.h"
+
 namespace picket {
+namespace {
+
+constexpr std::string_view kUnknownCause = "unknown";
+
+}  // namespace
 
 Processor::Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observer, NanoClock clock)
     : rules_(std::move(rules)),
@@ -11,6 +19,7 @@ Processor::Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observ
       clock_(clock),
       decoder_(rules_->plans(), rules_->fields().size()),
       memos_(rules_->plans().plans.size()),
+      message_field_(rules_->fields().find("error.message")),
       match_counts_(rules_->rules().size()) {
   costs_.by_rule.resize(rules_->rules().size());
 }
@@ -21,6 +30,7 @@ void Processor::process(LineBatch batch, const BatchContext& context, HitBatch& 
   out.records.clear();
   out.dead.clear();
   out.refusals.clear();
+  out.unknown_texts.clear();
   out.matches.clear();
   out.costs.clear();
   out.newest = Timestamp::min();
@@ -99,6 +109,7 @@ void Processor::on_event(Event& event) {
     refusal.code = refusal.classification->code;
     if (refusal.code.empty()) refusal.code = event.get(BuiltinField::kErrorType).text();
     count_refusal(refusal);
+    if (refusal.classification->cause == kUnknownCause) sample_unknown(event, refusal);
   }
   set_refusal_fields(event, refused ? &refusal : nullptr);
   if (refused) {
@@ -147,6 +158,22 @@ void Processor::count_refusal(const Refusal& refusal) {
   out_->refusals.push_back({std::string(code), std::string(cause), 1});
 }
 
+void Processor::sample_unknown(Event& event, const Refusal& refusal) {
+  std::string_view message;
+  if (message_field_) message = event.get(*message_field_).text();
+  // A status alone says nothing to write a rule for.
+  if (message.empty() && refusal.code.starts_with("http:")) return;
+  UnknownText seen{.code = std::string(refusal.code), .count = 1};
+  seen.text = clip_utf8(without_secrets(message), kUnknownTextBytesMax);
+  add_unknown_text(out_->unknown_texts, seen);
+}
+
+std::string_view Processor::without_secrets(std::string_view text) {
+  const size_t found = redact(text, redacted_);
+  out_->stats.secrets_redacted += found;
+  return found > 0 ? std::string_view(redacted_) : text;
+}
+
 void Processor::count_matches(const std::vector<RuleId>& matched) {
   for (RuleId rule : matched) {
     if (match_counts_[rule]++ == 0) counted_.push_back(rule);
@@ -193,7 +220,7 @@ void Processor::write_hit(const Matcher::Subject& subject) {
   for (uint16_t capture : rules.captures) {
     const Value& value = event.get(rules_->captures()[capture]);
     if (value.kind == ValueKind::Absent || value.kind == ValueKind::Null) continue;
-    writer.capture(capture, value.text());
+    writer.capture(capture, without_secrets(value.text()));
   }
   writer.finish();
   hit.size = static_cast<uint32_t>(out_->records.size()) - hit.first;

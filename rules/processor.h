@@ -8,6 +8,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "rules/classifier.h"
@@ -50,8 +53,11 @@ class Processor final : private EventSink {
   void lines(const BatchContext& context);
   void dead_letter(DecodeError reason, uint32_t line, std::string_view text);
   void count_refusal(const Refusal& refusal);
+  void sample_unknown(Event& event, const Refusal& refusal);
   void count_matches(const std::vector<RuleId>& matched);
   void write_hit(const Matcher::Subject& subject);
+  // `text` without secrets, good until the next call.
+  std::string_view without_secrets(std::string_view text);
   void finish_counts();
   // Runs a rule's condition, counts it and times one in kSampleEvery.
   template <class Run>
@@ -62,12 +68,14 @@ class Processor final : private EventSink {
   NanoClock clock_;
   Decoder decoder_;
   std::vector<MatchMemo> memos_;  // by schema
+  std::optional<FieldId> message_field_;
   HitBatch* out_ = nullptr;
   std::vector<uint32_t> matched_;       // indexes in the matcher
   std::vector<RuleId> matched_rules_;   // their rule ids
   std::vector<RuleId> feeding_rules_;   // those that feed a correlation
   std::vector<uint32_t> match_counts_;  // by RuleId, of the batch
   std::vector<RuleId> counted_;         // rules with a count in match_counts_
+  std::string redacted_;
   struct {
     std::vector<RuleCost> by_rule;  // of the batch
     std::vector<RuleId> run;        // rules with evaluations in by_rule

@@ -1,6 +1,8 @@
 #include "rules/stats.h"
 
+#include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace picket {
 
@@ -45,7 +47,22 @@ void DecodeStats::add(const DecodeStats& other) {
   missing_time += other.missing_time;
   future_time += other.future_time;
   regex_limits += other.regex_limits;
+  secrets_redacted += other.secrets_redacted;
   for (size_t i = 0; i < dead.size(); ++i) dead[i] += other.dead[i];
+}
+
+void add_unknown_text(std::vector<UnknownText>& known, const UnknownText& seen) {
+  const auto same = std::ranges::find_if(known, [&seen](const UnknownText& item) {
+    return item.text == seen.text && item.code == seen.code;
+  });
+  UnknownText item = seen;
+  if (same != known.end()) {
+    item.count += same->count;
+    known.erase(same);
+  } else if (known.size() >= kUnknownTextsMax) {
+    known.erase(known.begin());
+  }
+  known.push_back(std::move(item));
 }
 
 uint64_t DecodeStats::dead_letters() const {

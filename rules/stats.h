@@ -45,6 +45,7 @@ struct DecodeStats {
   uint64_t missing_time = 0;
   uint64_t future_time = 0;                       // clamped
   uint64_t regex_limits = 0;                      // backtracking expressions that gave up
+  uint64_t secrets_redacted = 0;                  // in what is kept of lines
   std::array<uint64_t, kDecodeErrors> dead = {};  // lines by reason; [None] stays 0
 
   void add(const DecodeStats& other);
@@ -99,11 +100,24 @@ struct RefusalKey {
   auto operator<=>(const RefusalKey&) const = default;
 };
 
+// A text that no rule understood: the message of a refusal of unknown cause. They are what to write
+// rules for, so the newest different ones are kept.
+constexpr size_t kUnknownTextsMax = 20;
+constexpr size_t kUnknownTextBytesMax = 200;
+struct UnknownText {
+  std::string code = {};
+  std::string text = {};
+  uint64_t count = 0;
+};
+// The one seen last stands last; beyond kUnknownTextsMax the first gives way.
+void add_unknown_text(std::vector<UnknownText>& known, const UnknownText& seen);
+
 struct EngineStats {
   std::vector<SourceStats> sources = {};
   std::vector<RuleStats> rules = {};
   std::map<RefusalKey, uint64_t> refusals = {};
   uint64_t refusal_series_overflow = 0;
+  std::vector<UnknownText> unknown_texts = {};
   GroupStats groups = {};
   std::array<uint64_t, 5> alerts_active = {};  // by Level
   std::array<uint64_t, 5> alerts_opened = {};

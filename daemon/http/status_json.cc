@@ -116,6 +116,19 @@ void write_input(JsonWriter& json, const SourceSnapshot& source) {
   json.end_object();
 }
 
+void write_unknown_texts(JsonWriter& json, const std::vector<UnknownText>& texts) {
+  json.key("unknown_refusals");
+  json.begin_array();
+  for (const UnknownText& item : texts) {
+    json.begin_object();
+    json.member("code", item.code);
+    json.member("text", item.text);
+    json.member("count", item.count);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 // One source with what the engine counted, what its input says, or both.
 void write_source(JsonWriter& json, const SourceStats* stats, const SourceSnapshot* source) {
   json.begin_object();
@@ -156,6 +169,7 @@ std::string status_json(const Snapshot& s) {
   json.begin_object();
   write_lines(json, total);
   json.end_object();
+  write_unknown_texts(json, s.engine.unknown_texts);
   json.key("alerts");
   json.begin_object();
   write_levels(json, "active", s.engine.alerts_active);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "config/node.h"
 
 namespace picket {
@@ -127,6 +130,45 @@ TEST(Schema, CollectsAllProblems) {
   const auto schema = parse("lateness: soon\nroots: {a: b}\nfields: 3\nfoo: bar\n");
   ASSERT_FALSE(schema);
   EXPECT_EQ(schema.error().size(), 5U);
+}
+
+std::string tree_file(const std::string& path) {
+  std::ifstream file(PICKET_SOURCE_DIR "/" + path);
+  EXPECT_TRUE(file.is_open()) << path;
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// What schemas say of operations stands in each of them, and in one table of facts.
+TEST(Schema, ShippedOnesKnowTheOperations) {
+  static constexpr const char* kFields[] = {"unkey.operation.mutates", "unkey.operation.sensitive",
+                                            "unkey.operation.masks", "unkey.operation.deprecated"};
+  std::map<std::string, std::map<std::string, std::string>> expected;
+  std::istringstream table(tree_file("tests/cases/unkey_operations.tsv"));
+  for (std::string row; std::getline(table, row);) {
+    if (row.empty() || row[0] == '#') continue;
+    std::istringstream cells(row);
+    std::string operation;
+    std::getline(cells, operation, '\t');
+    for (const char* field : kFields) {
+      std::string value;
+      std::getline(cells, value, '\t');
+      if (value != "-") expected[field][operation] = value;
+    }
+  }
+  EXPECT_EQ(expected["unkey.operation.mutates"].size(), 49U);
+  for (const char* name : {"unkey.api_requests", "unkey.service_log"}) {
+    const auto schema = parse(tree_file(std::string("config/schemas/") + name + ".yaml"));
+    ASSERT_TRUE(schema) << render(schema.error().front());
+    for (const char* name_of_field : kFields) {
+      const SchemaField* field = schema->field(name_of_field);
+      ASSERT_TRUE(field) << name << ": " << name_of_field;
+      for (const FieldRule& rule : field->alternatives) {
+        EXPECT_EQ(rule.map, expected[name_of_field]) << name << ": " << name_of_field;
+      }
+    }
+  }
 }
 
 }  // namespace

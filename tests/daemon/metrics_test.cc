@@ -18,6 +18,7 @@ Snapshot sample() {
   s.build = {.version = "1.2.3", .commit = "abc", .simd = "icelake"};
   SourceStats api{.name = "api",
                   .decode = {.lines = 100, .blank = 2, .events = 90, .event_lines = 90}};
+  api.decode.secrets_redacted = 6;
   api.decode.dead[static_cast<size_t>(DecodeError::NotJson)] = 8;
   s.engine.sources = {api};
   s.sources = {{.name = "api", .lines_in_flight = 7, .lines_dropped = {3, 0}}, {.name = "idle"}};
@@ -43,6 +44,7 @@ TEST(Metrics, LedgerBalances) {
 
 TEST(Metrics, KnownSeriesStartAtZero) {
   const std::string text = metrics_text(sample());
+  EXPECT_THAT(text, HasSubstr("picket_secrets_redacted_total{source=\"api\"} 6\n"));
   EXPECT_THAT(text, HasSubstr("picket_dead_letter_total{source=\"idle\",reason=\"too_deep\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("picket_incidents_active{severity=\"critical\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("picket_incidents_active{severity=\"high\"} 2\n"));

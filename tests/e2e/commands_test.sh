@@ -447,5 +447,15 @@ grep -q -F '"rejected":[],"warnings":[{"file":"lint.yml","line":6,' out || fail 
 expect 78 check --lint --strict --rules lint.yml
 ok "check --lint"
 
+# A binary by itself has nothing that says how lines are read.
+if [ ! -d /usr/share/picket ]; then
+  cp "$binary" alone
+  code=0
+  ./alone classify --rules tested.yml "$samples/api_requests_raw_v2.jsonl" >out 2>err || code=$?
+  [ "$code" -eq 78 ] || fail "without schemas, picket exited with $code"
+  says "no schema says how lines are read"
+  ok "no schemas"
+fi
+
 passed=true
 echo "passed"

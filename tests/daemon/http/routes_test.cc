@@ -74,11 +74,15 @@ TEST(Routes, AlertsCanBeFiltered) {
 
 TEST(Routes, StatusSourcesAndRules) {
   Site site;
-  site.publish(sample());
+  Snapshot snapshot = sample();
+  snapshot.engine.unknown_texts = {{.code = "err:a:b:c", .text = "No.", .count = 2}};
+  site.publish(snapshot);
   const std::string status = site.get("/api/v1/status").body;
   EXPECT_THAT(status, HasSubstr(R"({"version":"1.2.3","commit":"abc","simd":"icelake")"));
   EXPECT_THAT(status, HasSubstr(R"("last_error":"odd\nerror")"));
   EXPECT_THAT(status, HasSubstr(R"("not_json":0)"));
+  EXPECT_THAT(status,
+              HasSubstr(R"("unknown_refusals":[{"code":"err:a:b:c","text":"No.","count":2}])"));
   const std::string sources = site.get("/api/v1/sources").body;
   EXPECT_THAT(sources, HasSubstr(R"([{"name":"api","bytes":0,"lines":5)"));
   EXPECT_THAT(sources, HasSubstr(R"({"name":"other")"));
