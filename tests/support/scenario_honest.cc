@@ -114,6 +114,14 @@ void shared_address(Plan& plan) {
   }
 }
 
+// One more tenant there, whose job never stops.
+void shared_address_loop(Plan& plan) {
+  shared_address(plan);
+  for (Timestamp time = plan.start(); time < plan.end(); time += seconds(10)) {
+    dead_key(plan, time, "identities.listIdentities", KeyState::Disabled);
+  }
+}
+
 void forgotten_job(Plan& plan, KeyState state, Duration period) {
   for (Timestamp time = plan.start(); time < plan.end(); time += period) {
     dead_key(plan, time + plan.about(seconds(1)), "identities.listIdentities", state);
@@ -225,6 +233,18 @@ void expired_end_user(Plan& plan) {
   }
 }
 
+// A backend whose users show every state of keys now and then, and one who repeats a wrong key.
+void backend(Plan& plan) {
+  static constexpr std::array<std::string_view, 3> kBad = {"NOT_FOUND", "DISABLED", "EXPIRED"};
+  for (Timestamp time = plan.start(); time < plan.end(); time += plan.about(minutes(1))) {
+    const bool bad = plan.random().chance(0.05);
+    const std::string_view code = bad ? plan.random().pick(kBad) : "VALID";
+    verify(plan, time, code, code == "NOT_FOUND" ? "" : plan.random().id("key_"));
+  }
+  const Timestamp time = plan.some_time(minutes(30));
+  for (int i = 0; i < 100; ++i) verify(plan, time + i * seconds(10), "NOT_FOUND", "");
+}
+
 }  // namespace
 
 std::vector<CallerKind> honest_kinds() {
@@ -251,8 +271,10 @@ std::vector<CallerKind> honest_kinds() {
       {"impatient", false, impatient},
       {"outdated", false, outdated},
       {"shared_address", false, shared_address},
+      {"shared_address_loop", false, shared_address_loop},
       {"analyst", false, analyst},
       {"functions", false, functions},
+      {"backend", false, backend},
       {"end_user", false, end_user},
       {"expired_end_user", false, expired_end_user},
   };

@@ -104,12 +104,26 @@ void slow_mixture(Plan& plan) {
   }
 }
 
-void key_list(Plan& plan) {
-  Timestamp time = plan.some_time(minutes(10));
-  for (int i = 0; i < 60; ++i) {
+void try_keys(Plan& plan, Duration length, Duration mean) {
+  Timestamp time = plan.some_time(length);
+  for (int i = 0; i < 24; ++i) {
     const auto state = static_cast<KeyState>(plan.random().below(3));
     dead_key(plan, time, "keys.whoami", state, static_cast<int>(plan.random().below(15)));
-    time += plan.about(seconds(4));
+    time += plan.about(mean);
+  }
+}
+void key_list(Plan& plan) { try_keys(plan, minutes(4), seconds(4)); }
+void slow_key_list(Plan& plan) { try_keys(plan, hours(10), minutes(20)); }
+
+// Keys of end users, tried on the API of a customer.
+void end_user_keys(Plan& plan) {
+  static constexpr std::array<std::string_view, 4> kCodes = {"NOT_FOUND", "NOT_FOUND", "DISABLED",
+                                                             "EXPIRED"};
+  Timestamp time = plan.some_time(minutes(5));
+  for (int i = 0; i < 60; ++i) {
+    const std::string_view code = plan.random().pick(kCodes);
+    verify(plan, time, code, code == "NOT_FOUND" ? "" : plan.random().id("key_"));
+    time += plan.about(seconds(3));
   }
 }
 
@@ -121,11 +135,11 @@ void guessed_keys(Plan& plan) {
   }
 }
 
-void queries(Plan& plan) {
+void try_queries(Plan& plan, Duration length, Duration mean) {
   static constexpr std::array<std::string_view, 4> kTables = {"system.users", "system.tables",
                                                               "information_schema.tables", "keys"};
   static constexpr std::array<std::string_view, 3> kFunctions = {"url", "file", "remote"};
-  Timestamp time = plan.some_time(minutes(20));
+  Timestamp time = plan.some_time(length);
   for (size_t i = 0; i < 12; ++i) {
     if (i % 4 == 3) {
       refuse_query(plan, time, QueryFault::Settings, "x");
@@ -134,9 +148,11 @@ void queries(Plan& plan) {
     } else {
       refuse_query(plan, time, QueryFault::Function, kFunctions[i / 2 % kFunctions.size()]);
     }
-    time += plan.about(seconds(20));
+    time += plan.about(mean);
   }
 }
+void queries(Plan& plan) { try_queries(plan, minutes(10), seconds(20)); }
+void slow_queries(Plan& plan) { try_queries(plan, hours(5), minutes(20)); }
 
 void walk_paths(Plan& plan, Duration length, Duration mean) {
   Timestamp time = plan.some_time(length);
@@ -178,6 +194,9 @@ std::vector<CallerKind> hostile_kinds() {
       {"slow_foreign", false, slow_foreign},
       {"key_list", true, key_list},
       {"queries", true, queries},
+      {"slow_queries", false, slow_queries},
+      {"slow_key_list", false, slow_key_list},
+      {"end_user_keys", true, end_user_keys},
       {"slow_mixture", false, slow_mixture},
       {"fast_paths", true, fast_paths},
       {"slow_paths", false, slow_paths},

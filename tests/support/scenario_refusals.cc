@@ -137,6 +137,17 @@ void dead_key(Plan& plan, Timestamp time, std::string_view operation, KeyState s
   plan.send("credential_state");
 }
 
+void verify(Plan& plan, Timestamp time, std::string_view code, std::string_view key_id) {
+  Request& request = plan.begin(time, "keys.verifyKey");
+  request.request_body = R"({"key":"[REDACTED]"})";
+  const bool valid = code == "VALID";
+  request.data = "{\"code\":\"";
+  request.data.append(code);
+  if (!key_id.empty()) request.data.append("\",\"keyId\":\"").append(key_id);
+  request.data.append("\",\"valid\":").append(valid ? "true}" : "false}");
+  plan.send(valid ? "" : "credential_state");
+}
+
 void refuse_query(Plan& plan, Timestamp time, QueryFault fault, std::string_view name) {
   Request& request = plan.begin(time, "analytics.getVerifications");
   request.request_body.append("{\"query\":\"SELECT * FROM ").append(name).append("\"}");

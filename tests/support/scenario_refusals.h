@@ -34,6 +34,9 @@ enum class KeyState { Unknown, Disabled, Expired };
 // Refused authentication: the row has no workspace. `day` tells expired keys apart.
 void dead_key(Plan& plan, Timestamp time, std::string_view operation, KeyState state, int day = 1);
 
+// keys.verifyKey answers with status 200 and `code`; `key_id` is empty for a key that nobody knows.
+void verify(Plan& plan, Timestamp time, std::string_view code, std::string_view key_id);
+
 enum class QueryFault { Syntax, Table, Function, Settings };
 void refuse_query(Plan& plan, Timestamp time, QueryFault fault, std::string_view name);
 
