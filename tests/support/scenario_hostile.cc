@@ -58,6 +58,9 @@ void fast_permissions(Plan& plan) {
 void slow_permissions(Plan& plan) {
   try_rights(plan, plan.some_time(hours(8)), kRights.size(), minutes(20));
 }
+void hourly_permissions(Plan& plan) {
+  try_rights(plan, plan.start() + plan.about(hours(2)), kRights.size(), hours(1));
+}
 
 // The same with a stolen key, beside the workspace's own business.
 void stolen_key(Plan& plan) {
@@ -87,6 +90,14 @@ void try_foreign(Plan& plan, Duration length, Duration mean) {
 }
 void fast_foreign(Plan& plan) { try_foreign(plan, minutes(3), seconds(4)); }
 void slow_foreign(Plan& plan) { try_foreign(plan, hours(8), minutes(20)); }
+
+void portal_user(Plan& plan) {
+  Timestamp time = plan.some_time(minutes(3));
+  for (int i = 0; i < 18; ++i) {
+    foreign_portal_key(plan, time, plan.random().id("key_"));
+    time += plan.about(seconds(5));
+  }
+}
 
 // A right here, a protected API there, a table and a hidden deployment next.
 void slow_mixture(Plan& plan) {
@@ -188,6 +199,8 @@ std::vector<CallerKind> hostile_kinds() {
   return {
       {"fast_permissions", true, fast_permissions},
       {"slow_permissions", false, slow_permissions},
+      {"hourly_permissions", false, hourly_permissions},
+      {"portal_user", true, portal_user},
       {"fast_protected", true, fast_protected},
       {"slow_protected", false, slow_protected},
       {"fast_foreign", true, fast_foreign},

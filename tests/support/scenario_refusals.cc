@@ -22,6 +22,16 @@ void name_target(Request& request, const Target& target) {
   request.request_body.append(target.id).append("\"}");
 }
 
+void hide_key(Plan& plan, Timestamp time, std::string_view operation, const Target& target,
+              std::string_view internal) {
+  Request& request = plan.begin(time, operation);
+  name_target(request, target);
+  refuse(request, 404, "Not Found", "unkey/data/key_not_found");
+  request.refusal.detail = "The requested key does not exist.";
+  request.refusal.internal = internal;
+  plan.send("cross_workspace");
+}
+
 }  // namespace
 
 void succeed(Plan& plan, Timestamp time, std::string_view operation, const Target& target) {
@@ -51,12 +61,13 @@ void hide_deployment(Plan& plan, Timestamp time, std::string_view operation, std
 }
 
 void foreign_key(Plan& plan, Timestamp time, std::string_view key_id) {
-  Request& request = plan.begin(time, "keys.getKey");
-  name_target(request, {"keyId", key_id});
-  refuse(request, 404, "Not Found", "unkey/data/key_not_found");
-  request.refusal.detail = "The requested key does not exist.";
-  request.refusal.internal = "key belongs to different workspace: key not found";
-  plan.send("cross_workspace");
+  hide_key(plan, time, "keys.getKey", {"keyId", key_id},
+           "key belongs to different workspace: key not found");
+}
+
+void foreign_portal_key(Plan& plan, Timestamp time, std::string_view key_id) {
+  hide_key(plan, time, "portal.rerollKey", {"keyId", key_id},
+           "key does not belong to portal session identity: key not found");
 }
 
 void protect_api(Plan& plan, Timestamp time, std::string_view api_id) {

@@ -24,6 +24,8 @@ void lack_permission(Plan& plan, Timestamp time, std::string_view operation,
 // A denial that is shown as a 404 of a deployment.
 void hide_deployment(Plan& plan, Timestamp time, std::string_view operation, std::string_view id);
 void foreign_key(Plan& plan, Timestamp time, std::string_view key_id);
+// A portal user asks for the key of another one.
+void foreign_portal_key(Plan& plan, Timestamp time, std::string_view key_id);
 void protect_api(Plan& plan, Timestamp time, std::string_view api_id);
 void deployment_not_ready(Plan& plan, Timestamp time, std::string_view id);
 void over_plan(Plan& plan, Timestamp time);
