@@ -1,5 +1,6 @@
 // picket-traffic: writes rows of Traffic to a file or standard output, either as fast as possible
 // (--count) or as time passes (--rate), so that there is something to watch without an API.
+// With --scenario it writes a Scenario instead: callers of known intent, and the truth about them.
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include <utility>
 
 #include "rules/types.h"
+#include "tests/support/scenario.h"
 #include "tests/support/traffic.h"
 #include "tests/support/traffic_actors.h"
 #include "tests/support/traffic_row.h"
@@ -39,6 +41,9 @@ struct MainOptions {
   bool live = false;
   std::string out = "-";
   uint64_t rotate_rows = 0;
+  double scenario_hours = 0;
+  ScenarioOptions scenario = {};
+  std::string truth = {};  // file for the truth about a scenario
 };
 
 // The file that rows go to. It is opened for appending, and rotated the way logrotate does it: the
@@ -156,6 +161,32 @@ bool write_live(MainOptions options, Sink& sink) {
   return writer.flush();
 }
 
+bool write_scenario(const MainOptions& options, Sink& sink) {
+  ScenarioOptions wanted = options.scenario;
+  wanted.seed = options.traffic.seed;
+  wanted.style = options.traffic.style;
+  if (!options.start.empty()) wanted.start = options.traffic.start;
+  if (options.jitter_ms > 0) wanted.spread = options.traffic.jitter;
+  wanted.length = Duration(static_cast<int64_t>(options.scenario_hours * 3'600'000));
+  const Scenario scenario = make_scenario(wanted);
+  std::string buffer;
+  for (const ScenarioRow& row : scenario.rows) {
+    buffer.append(row.text).append("\n");
+    if (buffer.size() < kFlushBytes) continue;
+    if (!sink.write(buffer)) return false;
+    buffer.clear();
+  }
+  if (!sink.write(buffer)) return false;
+  if (options.truth.empty()) return true;
+  Sink truth(options.truth);
+  return truth.open() && truth.write(truth_lines(scenario));
+}
+
+bool write_rows(const MainOptions& options, Sink& sink) {
+  if (options.scenario_hours > 0) return write_scenario(options, sink);
+  return options.live ? write_live(options, sink) : write_offline(options, sink);
+}
+
 // RFC 3339 or milliseconds since 1970.
 std::optional<Timestamp> parse_start(const std::string& text) {
   int64_t ms = 0;
@@ -183,12 +214,24 @@ void declare(CLI::App& app, MainOptions& options) {
   app.add_option("--workspaces", options.traffic.workspaces, "How many honest workspaces");
   app.add_option("--actor", options.traffic.actors,
                  "Misbehaving kinds to include (default: all; none: nobody misbehaves)");
+  auto* scenario =
+      app.add_option("--scenario", options.scenario_hours,
+                     "Write this many hours of callers whose intent is known, then end")
+          ->check(CLI::Range(0.01, 1000.0));
+  app.add_option("--honest", options.scenario.honest, "Honest callers of a scenario")
+      ->needs(scenario);
+  app.add_option("--hostile", options.scenario.hostile, "Hostile callers of a scenario")
+      ->needs(scenario);
+  app.add_option("--truth", options.truth, "File to append the truth about a scenario to")
+      ->needs(scenario);
 }
 
 // The problem with the command line, or empty.
 std::string problem(const CLI::App& app, MainOptions& options) {
   options.live = app.count("--count") == 0;
-  if (options.live && app.count("--rate") == 0) return "give --rate or --count";
+  if (options.live && app.count("--rate") == 0 && options.scenario_hours == 0) {
+    return "give --rate, --count or --scenario";
+  }
   if (!options.start.empty()) {
     const auto start = parse_start(options.start);
     if (!start) return "--start is neither an RFC 3339 time nor milliseconds";
@@ -214,8 +257,7 @@ int run(int argc, char** argv) {
     return 2;
   }
   Sink sink(options.out);
-  const bool written =
-      sink.open() && (options.live ? write_live(options, sink) : write_offline(options, sink));
+  const bool written = sink.open() && write_rows(options, sink);
   if (!written) {
     std::fprintf(stderr, "picket-traffic: %s: %s\n", options.out.c_str(), std::strerror(errno));
     return 1;
