@@ -217,7 +217,14 @@ void Processor::write_hit(const Matcher::Subject& subject) {
   hit.first = static_cast<uint32_t>(out_->records.size());
   HitWriter writer(out_->records);
   writer.rules(feeding_rules_);
+  // Only what the matched rules need: resolving a field may cost more than matching did.
+  carried_.assign(rules_->captures().size(), 0);
+  std::fill_n(carried_.begin(), size_t{EvidenceCapture::kCount}, uint8_t{1});
+  for (RuleId rule : feeding_rules_) {
+    for (uint16_t capture : rules_->fed_captures(rule)) carried_[capture] = 1;
+  }
   for (uint16_t capture : rules.captures) {
+    if (!carried_[capture]) continue;
     const Value& value = event.get(rules_->captures()[capture]);
     if (value.kind == ValueKind::Absent || value.kind == ValueKind::Null) continue;
     writer.capture(capture, without_secrets(value.text()));

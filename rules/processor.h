@@ -73,6 +73,7 @@ class Processor final : private EventSink {
   std::vector<uint32_t> matched_;       // indexes in the matcher
   std::vector<RuleId> matched_rules_;   // their rule ids
   std::vector<RuleId> feeding_rules_;   // those that feed a correlation
+  std::vector<uint8_t> carried_;        // by capture: the hit at hand has it
   std::vector<uint32_t> match_counts_;  // by RuleId, of the batch
   std::vector<RuleId> counted_;         // rules with a count in match_counts_
   std::string redacted_;

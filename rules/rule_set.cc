@@ -60,6 +60,12 @@ class RuleSetCompiler {
     wire_correlations({set_->documents_, set_->fields_, set_->predicates_, set_->captures_,
                        set_->rules_, set_->correlations_, set_->feeds_, set_->guarded_,
                        set_->guards_});
+    for (const std::vector<Feed>& feeds : set_->feeds_) {
+      std::set<uint16_t> captures;
+      add_captures(feeds, captures);
+      captures.erase(kNoCapture);
+      set_->fed_captures_.emplace_back(captures.begin(), captures.end());
+    }
     wanted_.resize(source_schemas_.size());
     set_->schemas_.resize(source_schemas_.size());
     for (size_t s = 0; s < source_schemas_.size(); ++s) add_rules(s);

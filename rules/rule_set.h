@@ -40,7 +40,7 @@ struct SchemaRules {
   Matcher detections;
   std::vector<RuleId> detection_rules;
   Matcher guards;                  // by GuardedFeed::guard: true unless an exception applies
-  std::vector<uint16_t> captures;  // which of RuleSet::captures its hits carry
+  std::vector<uint16_t> captures;  // which of RuleSet::captures its hits may carry
 };
 
 // How hits of one rule feed one correlation. Hits of a detection carry captures; the match of a
@@ -107,6 +107,8 @@ class RuleSet {
   const std::vector<CorrelationProgram>& correlations() const { return correlations_; }
   // By RuleId, or GuardedFeed::feed; empty for rules that feed nothing.
   const std::vector<Feed>& feeds(RuleId rule) const { return feeds_[rule]; }
+  // By the same ids: which of captures() hits of that rule carry for their feeds, beside the evidence.
+  const std::vector<uint16_t>& fed_captures(RuleId rule) const { return fed_captures_[rule]; }
   // Ids that feeds() takes: those of the rules, then those of guarded feeds.
   size_t feed_ids() const { return feeds_.size(); }
   const std::vector<GuardedFeed>& guarded_feeds(RuleId rule) const { return guarded_[rule]; }
@@ -135,6 +137,7 @@ class RuleSet {
   std::vector<SchemaRules> schemas_;
   std::vector<CorrelationProgram> correlations_;
   std::vector<std::vector<Feed>> feeds_;
+  std::vector<std::vector<uint16_t>> fed_captures_;
   std::vector<std::vector<GuardedFeed>> guarded_;  // by RuleId
   std::vector<CompiledCondition> guards_;          // by GuardedFeed::guard
   std::vector<FieldId> captures_;
