@@ -92,7 +92,8 @@ void Dossier::add(const EvidenceView& item, size_t keep) {
   }
   size_t first_max = std::min<size_t>((keep + 1) / 2, UINT16_MAX);
   size_t last_max = std::min<size_t>(keep - (keep + 1) / 2, UINT16_MAX);
-  if (first_count_ < first_max) {
+  // Later ones may be there already when the state of a rule that kept fewer was restored.
+  if (first_count_ < first_max && last_count_ == 0) {
     append(item);
     ++first_count_;
     first_end_ = last_at_ = static_cast<uint32_t>(items_.size());

@@ -107,7 +107,7 @@ class RuleSet {
   const std::vector<CorrelationProgram>& correlations() const { return correlations_; }
   // By RuleId, or GuardedFeed::feed; empty for rules that feed nothing.
   const std::vector<Feed>& feeds(RuleId rule) const { return feeds_[rule]; }
-  // By the same ids: which of captures() hits of that rule carry for their feeds, beside the evidence.
+  // By the same ids: which of captures() such hits carry, beside the evidence.
   const std::vector<uint16_t>& fed_captures(RuleId rule) const { return fed_captures_[rule]; }
   // Ids that feeds() takes: those of the rules, then those of guarded feeds.
   size_t feed_ids() const { return feeds_.size(); }

@@ -104,6 +104,9 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
 
 std::string format_rfc3339(Timestamp time) {
   using namespace std::chrono;
+  // The years that four digits can tell; rounding the first of all times to a day would overflow.
+  time = std::clamp<Timestamp>(time, sys_days(year(0) / January / 1),
+                               sys_days(year(10000) / January / 1) - milliseconds(1));
   const sys_days day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss<milliseconds> clock(time - day);

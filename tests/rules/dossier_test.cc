@@ -106,6 +106,21 @@ TEST(Dossier, ToBytesAndBackAndOn) {
   }
 }
 
+TEST(Dossier, GoesOnWhenItsRuleKeepsMoreOrFewerThanBefore) {
+  std::string bytes;
+  twenty_events(4).encode(bytes);
+  for (size_t keep : {0, 1, 2, 3, 10}) {
+    std::string_view in = bytes;
+    Dossier dossier;
+    ASSERT_TRUE(dossier.decode(in));
+    for (int i = 20; i < 30; ++i) add(dossier, {.request_id = std::to_string(i)}, keep);
+    const std::vector<std::string> found = ids(dossier);
+    EXPECT_LE(found.size(), std::max<size_t>(4, keep)) << keep;
+    EXPECT_EQ(found.front(), "0") << keep;
+    EXPECT_EQ(found.back() == "29", keep > 1) << keep;
+  }
+}
+
 TEST(Dossier, DamagedBytesAreRefusedOrHarmless) {
   std::string good;
   twenty_events(4).encode(good);

@@ -54,6 +54,8 @@ TEST(Types, FormatsWithMillisecondsAndParsesBack) {
   EXPECT_EQ(format_rfc3339(timestamp_ms(1787322358207)), "2026-08-21T14:25:58.207Z");
   EXPECT_EQ(format_rfc3339(timestamp_ms(0)), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(format_rfc3339(timestamp_ms(-1)), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(format_rfc3339(Timestamp::min()), "0000-01-01T00:00:00.000Z");
+  EXPECT_EQ(format_rfc3339(Timestamp::max()), "9999-12-31T23:59:59.999Z");
   for (int64_t ms = -62167219200000; ms < 253402300800000; ms += 86'399'998'123) {
     EXPECT_EQ(parse_rfc3339(format_rfc3339(timestamp_ms(ms))), timestamp_ms(ms));
   }
