@@ -31,7 +31,8 @@ struct Quality {
 
   double right_causes() const;
   uint64_t median_fast_delay() const;
-  uint64_t longest_slow_delay() const;
+  // What 99 of 100 patient callers do not exceed; with few of them, what none does.
+  uint64_t long_slow_delay() const;
 };
 
 void measure(const std::shared_ptr<const RuleSet>& rules, const Scenario& scenario,

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -32,7 +33,7 @@ void expect_goals(const Quality& quality) {
   EXPECT_EQ(quality.found, quality.hostile);
   EXPECT_EQ(quality.false_alarms, 0U);
   EXPECT_LE(quality.median_fast_delay(), 6U);
-  EXPECT_LE(quality.longest_slow_delay(), 12U);
+  EXPECT_LE(quality.long_slow_delay(), 12U);
   EXPECT_GE(quality.right_causes(), 0.995);
   if (testing::Test::HasFailure()) std::cout << quality.complaints.substr(0, 4000);
 }
