@@ -101,7 +101,6 @@ struct JsonWalk {
   WalkError visit(int32_t target, int depth);
   WalkError keep(const PathNode& node, int depth);
   [[gnu::always_inline]] inline WalkError skip(int depth);
-  WalkError skip_array(int depth);
   char peek() const { return text[*at]; }
   void store(int32_t slot, Value value) {
     if (gathered->active) return gathered->values.emplace_back(slot, value), void();

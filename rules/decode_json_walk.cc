@@ -96,7 +96,7 @@ inline WalkError JsonWalk::skip(int depth) {
     return WalkError::None;
   }
   if (*token == '{') return object(kNoNode, depth + 1);
-  if (*token == '[') return skip_array(depth + 1);
+  if (*token == '[') return elements(kNoNode, depth + 1);
   Value value = scalar_value(token, text + *++at);
   return value.kind == ValueKind::Absent ? WalkError::Broken : WalkError::None;
 }
@@ -120,22 +120,6 @@ WalkError JsonWalk::object(int32_t node, int depth) {
     if (error != WalkError::None) return error;
     char next = text[*at++];
     if (next == '}') return WalkError::None;
-    if (next != ',') return WalkError::Broken;
-  }
-}
-
-WalkError JsonWalk::skip_array(int depth) {
-  if (depth > kDepthMax) return WalkError::Deep;
-  ++at;
-  if (peek() == ']') {
-    ++at;
-    return WalkError::None;
-  }
-  while (true) {
-    WalkError error = skip(depth);
-    if (error != WalkError::None) return error;
-    char next = text[*at++];
-    if (next == ']') return WalkError::None;
     if (next != ',') return WalkError::Broken;
   }
 }
@@ -178,6 +162,7 @@ WalkError JsonWalk::array_of_objects(int32_t target, int depth) {
   return error;
 }
 
+// The array at hand; what stands below `target` is kept, with kNoNode nothing.
 WalkError JsonWalk::elements(int32_t target, int depth) {
   if (depth > kDepthMax) return WalkError::Deep;
   ++at;
