@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "rules/capture_memo.h"
 #include "rules/decode.h"
 #include "rules/key_order.h"
 #include "rules/scratch.h"
@@ -211,8 +212,11 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
   TokenIndex line_tokens_;
   simdjson::ondemand::parser array_parser_;
   bool unescaper_ready_ = false;
-  std::string urn_;
-  std::string actor_;
+  struct {
+    std::string urn;
+    std::string actor;
+    CaptureMemo captures;
+  } made_;  // texts that no line has as such, and how they came about
   Inner inner_;
   Current current_;
   Recognised recognised_;

@@ -27,6 +27,14 @@ void Decoder::Impl::resolve(Event& event, FieldId field) {
     event.set(field, actor_value());
     return;
   }
+  // No JSON text inside a string is decoded for a key or two that do not occur in it.
+  constexpr size_t kKeysMax = 2;
+  const auto any_text = [](const void*, std::string_view) { return true; };
+  const bool few = current_.state->inner_keys[field].size() <= kKeysMax;
+  if (few && !may_hold(field, any_text, nullptr)) {
+    event.set(field, {});
+    return;
+  }
   const FieldPlan& plan = current_.plan->fields[field];
   Value chosen;
   bool there = false;  // the alternative before had a value, if only an empty one
@@ -185,10 +193,14 @@ Value Decoder::Impl::transformed(const Alternative& alternative, Value value) {
   }
   std::string_view text = value.text();
   if (alternative.capture) {
-    re2::StringPiece group[2];
-    re2::StringPiece whole(text.data(), text.size());
-    if (!alternative.capture->Match(whole, 0, text.size(), RE2::UNANCHORED, group, 2)) return {};
-    text = {group[1].data(), group[1].size()};
+    text = made_.captures.find(&alternative, text, [&]() -> std::string_view {
+      re2::StringPiece group[2];
+      re2::StringPiece whole(text.data(), text.size());
+      const bool found =
+          alternative.capture->Match(whole, 0, text.size(), RE2::UNANCHORED, group, 2);
+      return found ? std::string_view(group[1].data(), group[1].size()) : std::string_view();
+    });
+    if (text.data() == nullptr) return {};
     value = string_value(text);
   }
   if (!alternative.map.empty()) {
@@ -198,9 +210,9 @@ Value Decoder::Impl::transformed(const Alternative& alternative, Value value) {
     value = string_value(text);
   }
   if (alternative.transform == FieldTransform::UnkeyUrn) {
-    urn_.clear();
-    std::string_view urn = unkey_urn(text, urn_);
-    value = string_value(urn.data() == urn_.data() ? scratch_.copy(urn) : urn);
+    made_.urn.clear();
+    std::string_view urn = unkey_urn(text, made_.urn);
+    value = string_value(urn.data() == made_.urn.data() ? scratch_.copy(urn) : urn);
     if (urn.empty()) return {};
   }
   return value;
@@ -208,7 +220,7 @@ Value Decoder::Impl::transformed(const Alternative& alternative, Value value) {
 
 Value Decoder::Impl::actor_value() {
   for (const ActorPlan& actor : current_.plan->actor) {
-    std::string& text = actor_;
+    std::string& text = made_.actor;
     text.clear();
     bool complete = !actor.fields.empty();
     for (size_t i = 0; i < actor.fields.size() && complete; ++i) {

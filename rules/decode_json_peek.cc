@@ -9,6 +9,7 @@
 //
 // Example: for the key `code` and the text {\"data\":{\"code\":\"VALID\"}}, the only occurrence of
 // `code\` is followed by VALID, which is none of those wanted. Tested by decode_json_test.cc.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -111,6 +112,10 @@ std::vector<InnerKey> inner_keys(const DecodePlan& plan, const FieldPlan& field)
       for (const auto& [key, child] : inner.tree.node(static_cast<int32_t>(node)).children) {
         if (inner.tree.node(child).slot != alternative.slot) continue;
         if (key.size() < 2) return {};
+        const auto same = [&, &name = key](const InnerKey& known) {
+          return known.inner == alternative.inner && known.key == name;
+        };
+        if (std::any_of(keys.begin(), keys.end(), same)) continue;
         keys.push_back({alternative.inner, inner.base, key});
       }
     }
