@@ -48,6 +48,17 @@ struct GroupHit {
 // At most this many rules can be referenced by one correlation.
 constexpr size_t kRolesMax = 64;
 
+// Hits that only weigh against what others show, such as the successes of an actor. A hit whose
+// roles are all of these opens no alert, keeps none alive and is no evidence. Its time counts as
+// the beginning of its quantum (floor(time / quantum) since the epoch), so that a repeat with the
+// same group and value in the same quantum changes nothing, and whoever has seen the first may drop
+// it. That is what makes it possible to weigh successes at all: they are most of the traffic.
+struct Background {
+  uint64_t roles = 0;
+  Duration quantum{
+      0};  // REQUIRES: positive, and at most a quarter of memory(), when there are roles
+};
+
 class TimedState;
 
 class GroupState {
@@ -74,6 +85,9 @@ class Correlator {
   virtual bool wants_valueless_hits() const { return false; }
   // True when hits whose first counted field is no number are left out, and counted.
   virtual bool wants_numbers() const { return false; }
+  virtual Background background() const { return {}; }
+  // A hit without any of these roles says nothing to a state that is new: no group begins with it.
+  virtual uint64_t first_roles() const { return ~uint64_t{0}; }
   // How long a state matters after its last hit. The engine forgets quiet groups after that.
   virtual Duration memory(Duration timespan) const { return timespan; }
   // For people: what the state holds and what is missing until the condition holds, such as

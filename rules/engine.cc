@@ -67,14 +67,20 @@ void Engine::take_hit(StreamId id, const HitBatch& batch, const Hit& hit,
     key = before - lateness;
     ++stats_.sources[stream.source].late_events;
   }
+  if (hit.background != 0 && pending_.repeats.repeats(hit.background, key, id)) return;
   std::string_view record(batch.records.data() + hit.first, hit.size);
   uint64_t order = stream.order++;
-  bool alone = streams_.size() == 1 && pending_.empty();
+  bool alone = streams_.size() == 1 && pending_.hits.empty();
   if (alone && key <= std::max(before, hit.time) - lateness) {
     apply(key, hit.time, record, out);
     return;
   }
-  pending_.push({key, hit.time, id, order, std::string(record)});
+  pending_.passing.key = key;
+  pending_.passing.time = hit.time;
+  pending_.passing.stream = id;
+  pending_.passing.order = order;
+  pending_.passing.record.assign(record);
+  pending_.hits.push(pending_.passing);
 }
 
 void Engine::count(const HitBatch& batch) {
@@ -129,12 +135,12 @@ std::pair<Timestamp, bool> Engine::watermark() {
 void Engine::release(bool all, std::vector<AlertEvent>& out) {
   auto [mark, single] = watermark();
   time_.mark = std::max(time_.mark, mark);
-  while (!pending_.empty()) {
-    Timestamp key = pending_.first_key();
+  while (!pending_.hits.empty()) {
+    Timestamp key = pending_.hits.first_key();
     if (!all && key > time_.mark) break;
     if (!all && key == time_.mark && !single) break;
-    PendingHit hit = pending_.pop();
-    apply(hit.key, hit.time, hit.record, out);
+    pending_.hits.pop(pending_.passing);
+    apply(pending_.passing.key, pending_.passing.time, pending_.passing.record, out);
   }
   // A moment is past once something later was seen: then as now, live or replayed.
   run_timers(time_.mark, out);
@@ -185,7 +191,7 @@ const EngineStats& Engine::stats() {
     const RuleId rule = rules_->correlations()[group.correlation].rule;
     stats_.rules[rule].state_bytes += group.charged;
   });
-  stats_.hits_pending = pending_.size();
+  stats_.hits_pending = pending_.hits.size();
   stats_.watermark = time_.mark;
   return stats_;
 }

@@ -32,6 +32,7 @@
 #include "rules/group_table.h"
 #include "rules/hit.h"
 #include "rules/reorder.h"
+#include "rules/repeat_filter.h"
 #include "rules/rule_set.h"
 #include "rules/stats.h"
 #include "rules/timers.h"
@@ -55,6 +56,7 @@ struct FeedHit {
   GroupKey group;
   std::string values;
   GroupHit hit;
+  bool background = false;  // see correlator.h
 };
 
 // What is being applied: an event, a match, or a moment.
@@ -169,7 +171,11 @@ class Engine {
   std::vector<StreamState> streams_;
   // What restore() found, by source name and StreamId: add_stream() goes on from there.
   std::vector<std::pair<std::string, StreamState>> saved_streams_;
-  ReorderBuffer pending_;
+  struct {
+    RepeatFilter repeats;
+    ReorderBuffer hits;
+    PendingHit passing;  // into them or out of them
+  } pending_;
   struct {
     Timestamp mark = Timestamp::min();  // the watermark, which never goes back
     Timestamp wall = Timestamp::min();  // as the caller said last

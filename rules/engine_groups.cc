@@ -24,37 +24,55 @@ std::optional<double> to_number(std::string_view text) {
   return number;
 }
 
+// The background counts from the beginning of its quantum on.
+void begin_hit(const Feed& feed, Timestamp time, FeedHit& hit) {
+  hit.feed = &feed;
+  hit.background = feed.quantum > Duration(0);
+  const int64_t quantum = feed.quantum.count();
+  if (hit.background) time = timestamp_ms(floor_div(to_ms(time), quantum) * quantum);
+  hit.values.clear();
+  hit.hit = {.time = time, .roles = feed.roles};
+}
+
+// An event that matches two of the rules is one hit with two roles.
+void join(FeedHit& known, FeedHit& hit, Timestamp time) {
+  known.hit.roles |= hit.hit.roles;
+  if (!hit.background || !known.background) {
+    known.background = false;
+    known.hit.time = time;
+  }
+  if (known.hit.has_value || !hit.hit.has_value) return;
+  hit.hit.roles = known.hit.roles;
+  hit.hit.time = known.hit.time;
+  known.hit = hit.hit;
+}
+
 }  // namespace
 
 void Engine::feed_event(std::vector<AlertEvent>& out) {
   hand_.event = true;
   hand_.match = nullptr;
-  hand_.hits.clear();
+  size_t count = 0;  // of hand_.hits, which keep their memory
   for (RuleId rule : hand_.view.rules()) {
     if (rule >= rules_->feed_ids()) continue;
     for (const Feed& to : rules_->feeds(rule)) {
-      FeedHit hit{.feed = &to};
+      if (count == hand_.hits.size()) hand_.hits.emplace_back();
+      FeedHit& hit = hand_.hits[count];
+      begin_hit(to, hand_.time, hit);
       if (!fill_group(to, hit)) continue;
-      hit.hit.time = hand_.time;
-      hit.hit.roles = to.roles;
       fill_values(to, hit);
-      // An event that matches two of the rules is one hit with two roles.
-      auto known = std::find_if(hand_.hits.begin(), hand_.hits.end(), [&](const FeedHit& other) {
+      const auto end = hand_.hits.begin() + static_cast<ptrdiff_t>(count);
+      auto known = std::find_if(hand_.hits.begin(), end, [&](const FeedHit& other) {
         return other.feed->correlation == to.correlation && other.group == hit.group;
       });
-      if (known == hand_.hits.end()) {
-        hand_.hits.push_back(std::move(hit));
-        continue;
-      }
-      hit.hit.roles |= known->hit.roles;
-      if (known->hit.has_value || !hit.hit.has_value) {
-        known->hit.roles = hit.hit.roles;
+      if (known == end) {
+        ++count;
       } else {
-        *known = std::move(hit);
+        join(*known, hit, hand_.time);
       }
     }
   }
-  for (const FeedHit& hit : hand_.hits) feed(hit, out);
+  for (size_t i = 0; i < count; ++i) feed(hand_.hits[i], out);
 }
 
 // Matches are taken one after the other: each may lead to more, which come after those that wait.
@@ -83,10 +101,9 @@ void Engine::feed_matches(std::vector<AlertEvent>& out) {
 }
 
 void Engine::feed_match(const Match& match, const Feed& to, std::vector<AlertEvent>& out) {
-  FeedHit hit{.feed = &to};
+  FeedHit hit;
+  begin_hit(to, match.time, hit);
   if (!fill_group(to, hit)) return;
-  hit.hit.time = match.time;
-  hit.hit.roles = to.roles;
   fill_values(to, hit);
   feed(hit, out);
 }
@@ -94,15 +111,19 @@ void Engine::feed_match(const Match& match, const Feed& to, std::vector<AlertEve
 void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
   const CorrelationProgram& program = rules_->correlations()[to.feed->correlation];
   RuleStats& stats = stats_.rules[program.rule];
+  // What is missing in the background is not counted: repeats of it are not seen.
   if (program.needs_value && !to.hit.has_value && !program.takes_valueless) {
-    ++stats.value_missing;
+    stats.value_missing += to.background ? 0 : 1;
     return;
   }
   if (program.needs_numbers && !to.hit.number) {
-    ++stats.not_numeric;
+    stats.not_numeric += to.background ? 0 : 1;
     return;
   }
-  Group* group = groups_.find_or_add(to.group, [&] { return program.correlator->make_state(); });
+  Group* group = groups_.find(to.group);
+  const bool begins = (to.hit.roles & program.first_roles) != 0;
+  if (!begins && (group == nullptr || can_expire(*group, hand_.key))) return;
+  if (group == nullptr) group = groups_.add(to.group, program.correlator->make_state());
   group->dossier.prefetch();
   group->correlation = to.feed->correlation;
   // A group that could have expired counts as expired, whether it still is in memory or not.
@@ -112,11 +133,15 @@ void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
     group->place.unseen = 0;
   }
   group->last = std::max(group->last, to.hit.time);
-  if (rules_->rules()[program.rule].kind == RuleKind::Correlation) ++stats.matches;
   TimedState* timed = group->state->timed();
   GroupState& state = timed != nullptr ? timed->inner() : *group->state;
   Judgement judgement = program.correlator->process(state, to.hit);
   stats.forgotten += judgement.forgotten;
+  if (to.background) {
+    groups_.touch(*group, group->firing ? 1 : judgement.progress, group->dossier.events());
+    return;
+  }
+  if (rules_->rules()[program.rule].kind == RuleKind::Correlation) ++stats.matches;
   auto keep = static_cast<size_t>(std::max(0, head(program).picket.evidence));
   group->dossier.add(evidence(), keep);
   hand_.values = to.values;
@@ -166,7 +191,7 @@ bool Engine::fill_group(const Feed& feed, FeedHit& to) {
   for (uint16_t place : feed.group) {
     bool there = hand_.match != nullptr ? place < carried.size() : hand_.view.has(place);
     if (!there && !empty_allowed) {
-      ++stats_.rules[program.rule].group_missing;
+      stats_.rules[program.rule].group_missing += to.background ? 0 : 1;
       return false;
     }
     std::string_view value;

@@ -29,6 +29,8 @@ struct Hit {
   uint32_t record = 0;
   uint32_t first = 0;  // of the record in HitBatch::records
   uint32_t size = 0;
+  // Of a hit of the background: a hash of all that it says (see repeat_filter.h). Else 0.
+  uint64_t background = 0;
 };
 
 struct DeadLetter {

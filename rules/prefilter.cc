@@ -24,7 +24,7 @@ double text_chance(size_t size) {
 // A guess at how many of the events that have the field pass. Only the order matters: texts are
 // rarer than comparisons, long ones rarer than short ones; programs by the end of their path are
 // common, and what needs a scan of the value must be worth it.
-double chance(const CompiledPredicate& p) {
+double chance_of_value(const CompiledPredicate& p) {
   constexpr double kScanFloor = 0.004;
   switch (p.kind) {
     case Kind::Exact:
@@ -47,6 +47,13 @@ double chance(const CompiledPredicate& p) {
     default:
       return 0.6;
   }
+}
+
+// Few events are refusals, and only they have a code, a cause and so on.
+double chance(const CompiledPredicate& p) {
+  constexpr double kRefusals = 0.001;
+  const bool of_refusal = p.field >= BuiltinField::kCode && p.field <= BuiltinField::kScenario;
+  return chance_of_value(p) * (of_refusal ? kRefusals : 1);
 }
 
 // True when a test cannot pass for a field that is not there.

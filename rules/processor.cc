@@ -1,5 +1,7 @@
 #include "rules/processor.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -199,16 +201,46 @@ void Processor::finish_counts() {
 
 void Processor::write_hit(const Matcher::Subject& subject) {
   Event& event = subject.event;
-  feeding_rules_.clear();
+  feeding_.rules.clear();
   const SchemaRules& rules = rules_->for_schema(event.schema);
   for (RuleId rule : matched_rules_) {
-    if (!rules_->feeds(rule).empty()) feeding_rules_.push_back(rule);
+    if (!rules_->feeds(rule).empty()) feeding_.rules.push_back(rule);
     for (const GuardedFeed& guarded : rules_->guarded_feeds(rule)) {
       bool feeds = rules.guards.matches(guarded.guard, subject);
-      if (feeds) feeding_rules_.push_back(guarded.feed);
+      if (feeds) feeding_.rules.push_back(guarded.feed);
     }
   }
-  if (feeding_rules_.empty()) return;
+  part_background();
+  if (!feeding_.rules.empty()) write_record(event, feeding_.rules, /*background=*/false);
+  if (!feeding_.background.empty()) write_record(event, feeding_.background, /*background=*/true);
+}
+
+void Processor::part_background() {
+  feeding_.background.clear();
+  const auto background = [this](RuleId rule) { return !rules_->quanta(rule).empty(); };
+  const auto feeds_too = [this](RuleId rule, uint32_t correlation) {
+    const std::vector<Feed>& feeds = rules_->feeds(rule);
+    return std::any_of(feeds.begin(), feeds.end(),
+                       [&](const Feed& feed) { return feed.correlation == correlation; });
+  };
+  for (RuleId rule : feeding_.rules) {
+    if (!background(rule)) continue;
+    const bool shared =
+        std::any_of(feeding_.rules.begin(), feeding_.rules.end(), [&](RuleId other) {
+          const std::vector<Feed>& feeds = rules_->feeds(rule);
+          return !background(other) &&
+                 std::any_of(feeds.begin(), feeds.end(),
+                             [&](const Feed& feed) { return feeds_too(other, feed.correlation); });
+        });
+    if (!shared) feeding_.background.push_back(rule);
+  }
+  std::erase_if(feeding_.rules, [this](RuleId rule) {
+    return std::find(feeding_.background.begin(), feeding_.background.end(), rule) !=
+           feeding_.background.end();
+  });
+}
+
+void Processor::write_record(Event& event, const std::vector<RuleId>& rules, bool background) {
   Hit hit;
   hit.time = event.time;
   hit.newest_before = out_->newest;
@@ -216,14 +248,14 @@ void Processor::write_hit(const Matcher::Subject& subject) {
   hit.record = event.record;
   hit.first = static_cast<uint32_t>(out_->records.size());
   HitWriter writer(out_->records);
-  writer.rules(feeding_rules_);
+  writer.rules(rules);
   // Only what the matched rules need: resolving a field may cost more than matching did.
   carried_.assign(rules_->captures().size(), 0);
-  std::fill_n(carried_.begin(), size_t{EvidenceCapture::kCount}, uint8_t{1});
-  for (RuleId rule : feeding_rules_) {
+  std::fill_n(carried_.begin(), size_t{EvidenceCapture::kCount}, uint8_t{!background});
+  for (RuleId rule : rules) {
     for (uint16_t capture : rules_->fed_captures(rule)) carried_[capture] = 1;
   }
-  for (uint16_t capture : rules.captures) {
+  for (uint16_t capture : rules_->for_schema(event.schema).captures) {
     if (!carried_[capture]) continue;
     const Value& value = event.get(rules_->captures()[capture]);
     if (value.kind == ValueKind::Absent || value.kind == ValueKind::Null) continue;
@@ -231,7 +263,20 @@ void Processor::write_hit(const Matcher::Subject& subject) {
   }
   writer.finish();
   hit.size = static_cast<uint32_t>(out_->records.size()) - hit.first;
+  if (background) hit.background = background_hash(event, rules, hit.first);
   out_->hits.push_back(hit);
+}
+
+uint64_t Processor::background_hash(const Event& event, const std::vector<RuleId>& rules,
+                                    size_t first) const {
+  XXH64_hash_t hash = XXH3_64bits(out_->records.data() + first, out_->records.size() - first);
+  for (RuleId rule : rules) {
+    for (Duration quantum : rules_->quanta(rule)) {
+      const int64_t at = floor_div(to_ms(event.time), quantum.count());
+      hash = XXH3_64bits_withSeed(&at, sizeof(at), hash);
+    }
+  }
+  return std::max<uint64_t>(hash, 1);
 }
 
 }  // namespace picket

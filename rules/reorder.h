@@ -32,22 +32,34 @@ struct PendingHit {
   std::string record;
 };
 
+// Hits that left leave their memory to those that come.
 class ReorderBuffer {
  public:
-  void push(PendingHit hit);
+  void push(const PendingHit& hit);
   bool empty() const { return heap_.empty(); }
   size_t size() const { return heap_.size(); }
-  size_t bytes() const { return bytes_; }
   // The key that comes first. REQUIRES: !empty().
   Timestamp first_key() const { return heap_.front().key; }
   // Takes the hit that comes first. REQUIRES: !empty().
-  PendingHit pop();
-  // In no particular order, for the state file.
-  const std::vector<PendingHit>& hits() const { return heap_; }
+  void pop(PendingHit& out);
+  // Calls `visit` for every hit, in no particular order.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    for (const Place& place : heap_) visit(slots_[place.slot]);
+  }
 
  private:
-  std::vector<PendingHit> heap_;
-  size_t bytes_ = 0;
+  struct Place {
+    Timestamp key{};
+    uint64_t order = 0;
+    StreamId stream = 0;
+    uint32_t slot = 0;
+  };
+  static bool comes_later(const Place& a, const Place& b);
+
+  std::vector<Place> heap_;
+  std::vector<PendingHit> slots_;
+  std::vector<uint32_t> free_;
 };
 
 // What the engine knows of one stream.

@@ -65,6 +65,10 @@ class RuleSetCompiler {
       add_captures(feeds, captures);
       captures.erase(kNoCapture);
       set_->fed_captures_.emplace_back(captures.begin(), captures.end());
+      std::set<Duration> quanta;
+      for (const Feed& feed : feeds) quanta.insert(feed.quantum);
+      if (quanta.contains(Duration(0))) quanta.clear();
+      set_->quanta_.emplace_back(quanta.begin(), quanta.end());
     }
     wanted_.resize(source_schemas_.size());
     set_->schemas_.resize(source_schemas_.size());

@@ -50,6 +50,7 @@ struct Feed {
   uint64_t roles = 1;           // GroupHit::roles of such a hit
   std::vector<uint16_t> group;  // captures whose values make the group
   std::vector<uint16_t> value;  // captures whose values are counted
+  Duration quantum{0};          // positive: a hit of the background, see correlator.h
 };
 // Stands for a value that hits of that rule never carry.
 constexpr uint16_t kNoCapture = UINT16_MAX;
@@ -71,6 +72,7 @@ struct CorrelationProgram {
   std::vector<std::string> group_by;
   // By group field; an empty text stands for the actor, which brings its own labels.
   std::vector<std::string> group_labels;
+  uint64_t first_roles = ~uint64_t{0};  // see correlator.h
   bool needs_value = false;
   bool needs_numbers = false;
   bool takes_valueless = false;
@@ -109,6 +111,9 @@ class RuleSet {
   const std::vector<Feed>& feeds(RuleId rule) const { return feeds_[rule]; }
   // By the same ids: which of captures() such hits carry, beside the evidence.
   const std::vector<uint16_t>& fed_captures(RuleId rule) const { return fed_captures_[rule]; }
+  // By the same ids: the quanta of such hits when they are of the background for all that they
+  // feed, else nothing.
+  const std::vector<Duration>& quanta(RuleId rule) const { return quanta_[rule]; }
   // Ids that feeds() takes: those of the rules, then those of guarded feeds.
   size_t feed_ids() const { return feeds_.size(); }
   const std::vector<GuardedFeed>& guarded_feeds(RuleId rule) const { return guarded_[rule]; }
@@ -138,6 +143,7 @@ class RuleSet {
   std::vector<CorrelationProgram> correlations_;
   std::vector<std::vector<Feed>> feeds_;
   std::vector<std::vector<uint16_t>> fed_captures_;
+  std::vector<std::vector<Duration>> quanta_;
   std::vector<std::vector<GuardedFeed>> guarded_;  // by RuleId
   std::vector<CompiledCondition> guards_;          // by GuardedFeed::guard
   std::vector<FieldId> captures_;

@@ -109,14 +109,14 @@ std::string Engine::encode_meta() const {
     put_bytes(meta, to_ms(until));
   }
   put_bytes(meta, rules_->fingerprint());
-  put_bytes(meta, static_cast<uint32_t>(pending_.hits().size()));
-  for (const PendingHit& hit : pending_.hits()) {
+  put_bytes(meta, static_cast<uint32_t>(pending_.hits.size()));
+  pending_.hits.for_each([&meta](const PendingHit& hit) {
     put_bytes(meta, to_ms(hit.key));
     put_bytes(meta, to_ms(hit.time));
     put_bytes(meta, hit.stream);
     put_bytes(meta, hit.order);
     put_text(meta, hit.record);
-  }
+  });
   seal(kMetaKey, meta);
   return meta;
 }
@@ -247,7 +247,7 @@ bool Engine::restore_pending(std::string_view& in) {
     }
     hit.key = timestamp_ms(key);
     hit.time = timestamp_ms(time);
-    pending_.push(std::move(hit));
+    pending_.hits.push(hit);
   }
   return in.empty();
 }

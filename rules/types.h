@@ -18,6 +18,12 @@ using Duration = std::chrono::milliseconds;
 constexpr Timestamp timestamp_ms(int64_t ms) { return Timestamp(Duration(ms)); }
 constexpr int64_t to_ms(Timestamp t) { return t.time_since_epoch().count(); }
 
+// Rounds towards the past, unlike `/`. REQUIRES: divisor > 0.
+constexpr int64_t floor_div(int64_t value, int64_t divisor) {
+  const int64_t quotient = value / divisor;
+  return value % divisor < 0 ? quotient - 1 : quotient;
+}
+
 // RFC 3339 with 0 to 9 fractional digits and an offset or Z; nothing when it is not one.
 std::optional<Timestamp> parse_rfc3339(std::string_view text);
 // "2026-08-21T14:25:58.207Z", always milliseconds, always Z.

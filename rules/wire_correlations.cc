@@ -180,6 +180,7 @@ class Wiring {
     program.rule = rule;
     program.memory = correlator->memory(spec.timespan);
     program.resolve_after = spec.head.picket.resolve_after.value_or(spec.timespan);
+    program.first_roles = correlator->first_roles();
     program.needs_value = !spec.condition.fields.empty();
     program.needs_numbers = correlator->wants_numbers();
     program.takes_valueless = correlator->wants_valueless_hits();
@@ -188,6 +189,7 @@ class Wiring {
     for (const std::string& field : spec.group_by) {
       program.group_labels.push_back(field == "actor" ? std::string() : label_name(field));
     }
+    const Background background = program.correlator->background();
     auto index = static_cast<uint32_t>(parts_.correlations.size());
     for (size_t i = 0; i < resolved.size(); ++i) {
       if (std::find(resolved.begin(), resolved.begin() + static_cast<ptrdiff_t>(i), resolved[i]) !=
@@ -200,6 +202,7 @@ class Wiring {
       for (size_t k = i; k < resolved.size(); ++k) {
         if (resolved[k] == resolved[i]) feed.roles |= uint64_t{1} << k;
       }
+      if ((feed.roles & ~background.roles) == 0) feed.quantum = background.quantum;
       add_feed(resolved[i], std::move(feed), guard);
     }
     parts_.correlations.push_back(std::move(program));

@@ -104,10 +104,4 @@ constexpr int64_t kTimeLimitMs = int64_t{1} << 52U;
 int64_t bounded_ms(Timestamp time);
 inline bool is_bounded_ms(int64_t ms) { return ms >= -kTimeLimitMs && ms <= kTimeLimitMs; }
 
-// Rounds towards the past, unlike `/`. REQUIRES: divisor > 0.
-constexpr int64_t floor_div(int64_t value, int64_t divisor) {
-  const int64_t quotient = value / divisor;
-  return value % divisor < 0 ? quotient - 1 : quotient;
-}
-
 }  // namespace picket

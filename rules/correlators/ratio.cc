@@ -14,12 +14,22 @@
 //
 // A late event counts in its own slice, if that is still in the window, else not at all.
 //
+// `rest_once_per` counts what is not of the part at most once in that long. The rest is most of the
+// traffic and becomes background (correlator.h); a share near 1 means the same, since a rest that
+// is rare is rarely cut short. `once_per` does so with both kinds: then a caller in a tight loop
+// weighs no more than one in a slow one, and a busy service with its usual errors shows a half. A
+// slice holds a bit for each of its at most 32 quanta instead of a count. Example: `once_per: 10s`
+// within 2 h, so slices of 12 quanta: 300 refusals and 50 successes within ten seconds are one
+// event of two.
+//
 // Tested by tests/rules/correlators/ratio_test.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
+#include <utility>
 
 #include "rules/bytes.h"
 #include "rules/correlator.h"
@@ -29,6 +39,7 @@ namespace picket {
 namespace {
 
 constexpr int64_t kSlices = 60;
+constexpr int64_t kQuantaMax = 32;  // in a slice
 
 struct Options {
   uint64_t part = 0;   // roles
@@ -36,6 +47,8 @@ struct Options {
   double gte = 0.5;
   int64_t min_events = 10;
   Duration timespan{0};
+  Duration quantum{0};    // 0: every event counts
+  bool part_too = false;  // at most one event in each quantum: of the rest, or of both
   Wiring wiring = {};
 };
 
@@ -49,15 +62,30 @@ Result<Options> read_options(const CorrelationSpec& spec) {
   options.gte = reader.number("gte", {.min = kSmallest, .max = 1, .ends = true});
   options.min_events = reader.integer("min_events", 1, options.min_events);
   options.timespan = reader.required_timespan();
+  options.part_too = reader.has("once_per");
+  const std::string_view key = options.part_too ? "once_per" : "rest_once_per";
+  if (options.part_too && reader.has("rest_once_per")) {
+    reader.error("rest_once_per", "'once_per' is for the rest as well: only one of the two can be");
+  } else if (reader.has(key)) {
+    options.quantum = reader.duration(key);
+    const int64_t slices = kSlices * std::max<int64_t>(options.quantum.count(), 1);
+    if (options.timespan.count() % slices != 0 || options.timespan.count() / slices > kQuantaMax) {
+      reader.error(key, fmt::format("a sixtieth of the timespan ({}) must be 1 to {} times '{}'",
+                                    duration_text(options.timespan / kSlices), kQuantaMax, key));
+    }
+  }
   return reader.finish(std::move(options));
 }
 
 class State final : public GroupState {
  public:
+  // Counts, or a bit for each quantum that had such an event.
   struct Slice {
     uint32_t part = 0;
-    uint32_t whole = 0;
+    uint32_t rest = 0;
   };
+
+  State(bool part_bits, bool rest_bits) : part_{part_bits}, rest_{rest_bits} {}
 
   size_t bytes() const override { return sizeof(*this); }
 
@@ -65,18 +93,17 @@ class State final : public GroupState {
     put_bytes(out, newest_);
     for (const Slice& slice : slices_) {
       put_bytes(out, slice.part);
-      put_bytes(out, slice.whole);
+      put_bytes(out, slice.rest);
     }
   }
 
   bool decode(std::string_view in) override {
     if (!take_bytes(in, newest_)) return false;
-    part_ = whole_ = 0;
+    part_.sum = rest_.sum = 0;
     for (Slice& slice : slices_) {
-      if (!take_bytes(in, slice.part) || !take_bytes(in, slice.whole)) return false;
-      if (slice.part > slice.whole) return false;
-      part_ += slice.part;
-      whole_ += slice.whole;
+      if (!take_bytes(in, slice.part) || !take_bytes(in, slice.rest)) return false;
+      part_.sum += part_.events(slice.part);
+      rest_.sum += rest_.events(slice.rest);
     }
     return in.empty() && newest_ >= kNever && newest_ <= -kNever;
   }
@@ -86,49 +113,64 @@ class State final : public GroupState {
     if (index <= newest_) return;
     if (index - newest_ >= kSlices) {
       slices_ = {};
-      part_ = whole_ = 0;
+      part_.sum = rest_.sum = 0;
     }
     for (int64_t i = std::max(newest_ + 1, index - kSlices + 1); i <= index; ++i) {
       Slice& slice = at(i);
-      part_ -= slice.part;
-      whole_ -= slice.whole;
+      part_.sum -= part_.events(slice.part);
+      rest_.sum -= rest_.events(slice.rest);
       slice = {};
     }
     newest_ = index;
   }
 
-  void count(int64_t index, bool is_part) {
+  // An event in the given quantum of slice `index`.
+  void count(int64_t index, int64_t quantum, bool is_part) {
     if (index <= newest_ - kSlices) return;
     Slice& slice = at(index);
-    // Four thousand million in one slice: the share of those stands for the rest.
-    if (slice.whole == std::numeric_limits<uint32_t>::max()) return;
-    ++slice.whole;
-    ++whole_;
-    slice.part += is_part ? 1U : 0U;
-    part_ += is_part ? 1U : 0U;
+    if (is_part) {
+      part_.count(slice.part, quantum);
+    } else {
+      rest_.count(slice.rest, quantum);
+    }
   }
 
-  // The counts in the window that ends with slice `index`, without moving there.
-  Slice counts_at(int64_t index) const {
+  // The sums over the window that ends with slice `index`, without moving there.
+  std::pair<uint64_t, uint64_t> part_and_whole_at(int64_t index) const {
     State moved = *this;
     moved.move_to(index);
-    return {static_cast<uint32_t>(std::min<uint64_t>(moved.part_, UINT32_MAX)),
-            static_cast<uint32_t>(std::min<uint64_t>(moved.whole_, UINT32_MAX))};
+    return {moved.part(), moved.whole()};
   }
 
-  uint64_t part() const { return part_; }
-  uint64_t whole() const { return whole_; }
+  uint64_t part() const { return part_.sum; }
+  uint64_t whole() const { return part_.sum + rest_.sum; }
 
  private:
+  struct Kind {
+    bool bits = false;
+    uint64_t sum = 0;  // over the slices
+    uint64_t events(uint32_t slice) const {
+      return bits ? static_cast<uint64_t>(std::popcount(slice)) : slice;
+    }
+    void count(uint32_t& slice, int64_t quantum) {
+      sum -= events(slice);
+      if (bits) {
+        slice |= uint32_t{1} << quantum;
+      } else if (slice < std::numeric_limits<uint32_t>::max()) {
+        ++slice;  // past four thousand million the share of those stands for the rest
+      }
+      sum += events(slice);
+    }
+  };
   static constexpr int64_t kNever = -kTimeLimitMs * kSlices - 1;
 
   Slice& at(int64_t index) {
     return slices_[static_cast<size_t>(index - floor_div(index, kSlices) * kSlices)];
   }
 
+  Kind part_;
+  Kind rest_;
   int64_t newest_ = kNever;  // index of the slice that ends the window
-  uint64_t part_ = 0;        // sums over the slices
-  uint64_t whole_ = 0;
   std::array<Slice, kSlices> slices_{};
 };
 
@@ -136,7 +178,15 @@ class Ratio final : public Correlator {
  public:
   explicit Ratio(const Options& options) : options_(options) {}
 
-  std::unique_ptr<GroupState> make_state() const override { return std::make_unique<State>(); }
+  std::unique_ptr<GroupState> make_state() const override {
+    const bool rest_bits = options_.quantum > Duration(0);
+    return std::make_unique<State>(options_.part_too, rest_bits);
+  }
+
+  Background background() const override {
+    if (options_.quantum == Duration(0)) return {};
+    return {.roles = options_.whole & ~options_.part, .quantum = options_.quantum};
+  }
 
   Judgement process(GroupState& group, const GroupHit& hit) const override {
     auto& state = static_cast<State&>(group);
@@ -144,7 +194,9 @@ class Ratio final : public Correlator {
     state.move_to(index);
     // What is part of the part is part of the whole, whether the rules say so or not.
     const bool part = (hit.roles & options_.part) != 0;
-    if (part || (hit.roles & options_.whole) != 0) state.count(index, part);
+    if (part || (hit.roles & options_.whole) != 0) {
+      state.count(index, quantum_of(hit.time, index), part);
+    }
     if (state.whole() == 0) return {};
     // Divided and not multiplied: 7 / 100 is the double that 0.07 is, but 0.07 * 100 is above 7.
     const double whole = static_cast<double>(state.whole());
@@ -156,10 +208,10 @@ class Ratio final : public Correlator {
   }
 
   std::string describe(const GroupState& group, Timestamp now) const override {
-    const State::Slice counts = static_cast<const State&>(group).counts_at(slice_of(now));
-    const std::optional<uint64_t> more = more_of_part(counts);
+    const auto [part, whole] = static_cast<const State&>(group).part_and_whole_at(slice_of(now));
+    const std::optional<uint64_t> more = more_of_part(part, whole);
     return fmt::format("{} of {} events within {}; holds from a share of {:g} and {} events on; {}",
-                       counts.part, counts.whole, duration_text(options_.timespan), options_.gte,
+                       part, whole, duration_text(options_.timespan), options_.gte,
                        options_.min_events,
                        !more       ? "others must leave first"
                        : *more > 0 ? fmt::format("{} more of the part would do", *more)
@@ -169,14 +221,12 @@ class Ratio final : public Correlator {
  private:
   // How many in a row, all of the part, would do. Nothing when no number would: a share of 1 cannot
   // be reached while there is another event.
-  std::optional<uint64_t> more_of_part(const State::Slice& counts) const {
+  std::optional<uint64_t> more_of_part(uint64_t part, uint64_t whole) const {
     uint64_t more = 0;
-    if (counts.whole < static_cast<uint64_t>(options_.min_events)) {
-      more = static_cast<uint64_t>(options_.min_events) - counts.whole;
+    if (whole < static_cast<uint64_t>(options_.min_events)) {
+      more = static_cast<uint64_t>(options_.min_events) - whole;
     }
-    const auto part = static_cast<double>(counts.part);
-    const auto whole = static_cast<double>(counts.whole);
-    const double lacks = options_.gte * whole - part;
+    const double lacks = options_.gte * static_cast<double>(whole) - static_cast<double>(part);
     if (lacks <= 0) return more;
     if (options_.gte >= 1) return std::nullopt;
     return std::max(more, static_cast<uint64_t>(std::ceil(lacks / (1 - options_.gte))));
@@ -185,6 +235,12 @@ class Ratio final : public Correlator {
   // Exact also when the timespan is no multiple of 60 ms: slice borders need not be whole numbers.
   int64_t slice_of(Timestamp time) const {
     return floor_div(bounded_ms(time) * kSlices, options_.timespan.count());
+  }
+  // Which quantum of slice `index` that is; 0 when every event counts.
+  int64_t quantum_of(Timestamp time, int64_t index) const {
+    if (options_.quantum == Duration(0)) return 0;
+    const int64_t begin = index * (options_.timespan.count() / kSlices);
+    return (bounded_ms(time) - begin) / options_.quantum.count();
   }
 
   Options options_;

@@ -41,7 +41,7 @@ class SeenValues {
     const bool is_new = known == values_.rend();
     if (!is_new) {
       const auto at = values_.rend() - known - 1;
-      time = std::max(time, times_[static_cast<size_t>(at)]);
+      if (time <= times_[static_cast<size_t>(at)]) return {};
       values_.erase(values_.begin() + at);
       times_.erase(times_.begin() + at);
     }

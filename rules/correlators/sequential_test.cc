@@ -22,6 +22,10 @@
 //    after it was last seen: a repeat refreshes it. Else that program would fail anew every day.
 //    At most 256 are remembered, the newest; 2 KiB of hashes tell a repeat from a first contact.
 //
+// Successes are of the background (correlator.h): they count as if they had come at the beginning
+// of their sixty-fourth of the timespan, so a contact that succeeds may be forgotten that much
+// earlier, and the hundredth success of the hour costs nothing.
+//
 // Example: p_honest 0.2, p_prober 0.8, so a failure adds ln 4 = 1.39 and a success takes as much
 // away; false_alarm 0.0001, missed 0.01, so the threshold is 9.2 and seven failures in a row
 // decide. A success among them takes one back; fifty successes before them change nothing.
@@ -127,6 +131,12 @@ class SequentialTest final : public Correlator {
             .score = state.walk,
             .false_alarm = options_.false_alarm,
             .forgotten = contact.lost};
+  }
+
+  Background background() const override {
+    constexpr int64_t kQuanta = 64;
+    return {.roles = options_.success & ~options_.failure,
+            .quantum = std::max(options_.timespan / kQuanta, Duration(1))};
   }
 
   std::string describe(const GroupState& group, Timestamp /*now*/) const override {

@@ -119,6 +119,8 @@ class Ordered final : public Correlator {
     return std::make_unique<State>(steps_.roles.size());
   }
 
+  uint64_t first_roles() const override { return uint64_t{1} << steps_.roles.front(); }
+
   Judgement process(GroupState& base, const GroupHit& hit) const override {
     auto& known = static_cast<State&>(base).known;
     advance(steps_, known, to_ms(hit.time), hit.roles);

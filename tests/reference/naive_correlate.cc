@@ -12,6 +12,7 @@
 #include <set>
 
 #include "tests/reference/naive_judge.h"
+#include "tests/reference/naive_judge_own.h"
 
 namespace picket {
 namespace {
@@ -186,7 +187,7 @@ class Run {
   }
 
   static NaiveHit hit_of(const NaiveRule& rule, const RuleHead& head, const NaiveEvent& event) {
-    NaiveHit hit{.time = event.time};
+    NaiveHit hit{.time = event.time, .came = event.time};
     NaiveValue tuple{.kind = NaiveValue::Kind::Array};
     for (const std::string& name : rule.fields) {
       const std::optional<std::string> value = text_of(event, field_of(rule, head, name));
@@ -200,11 +201,16 @@ class Run {
     return hit;
   }
 
-  void add(size_t number, const Key& key, const NaiveHit& hit) {
+  void add(size_t number, const Key& key, NaiveHit hit) {
     const NaiveRule& rule = rules_[number];
     Group& group = groups_[number][key];
+    const Duration quantum = naive_quantum(rule, hit);
+    if (quantum > Duration(0)) {
+      hit.time = timestamp_ms(to_ms(hit.time) / quantum.count() * quantum.count());
+    }
     group.hits.push_back(hit);
-    if (!naive_waits(rule) && naive_holds(rule, group.hits)) holds(number, key, hit.time);
+    if (quantum > Duration(0) || naive_waits(rule)) return;
+    if (naive_holds(rule, group.hits)) holds(number, key, hit.time);
   }
 
   // Everything that is decided at a moment before `limit`, in the order of moments.

@@ -21,7 +21,8 @@ namespace picket {
 
 // One event as a correlation sees it.
 struct NaiveHit {
-  Timestamp time{};
+  Timestamp time{};                    // that it counts from
+  Timestamp came{};                    // of the event
   uint64_t roles = 0;                  // bit i: it matched the i-th of NaiveRule::references
   std::optional<std::string> value{};  // of the counted field or tuple
   std::optional<double> number{};      // of the first counted field

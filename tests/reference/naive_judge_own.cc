@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace picket {
 namespace {
@@ -45,20 +46,23 @@ double ms(Duration d) { return static_cast<double>(d.count()); }
 
 bool sequential_test(const NaiveRule& rule, const Hits& hits) {
   const CorrelationSpec& spec = *rule.spec;
-  double honest = number(spec, "p_honest");
-  double prober = number(spec, "p_prober");
+  double honest = number(spec, "p_honest", 0.2);
+  double prober = number(spec, "p_prober", 0.8);
   if (honest > prober) {
     honest = 1 - honest;
     prober = 1 - prober;
   }
   const uint64_t failure = roles_under(rule, "failure");
   std::map<std::string, Timestamp> remembered;
-  const double threshold = std::log((1 - number(spec, "missed")) / number(spec, "false_alarm"));
+  const double threshold =
+      std::log((1 - number(spec, "missed", 0.01)) / number(spec, "false_alarm", 0.0001)) - 1e-9;
   double evidence = 0;
   for (const NaiveHit& hit : hits) {
-    const auto known = remembered.find(hit.value.value_or(""));
+    if (!hit.value) continue;
+    const auto known = remembered.find(*hit.value);
     const bool fresh = known == remembered.end() || hit.time - known->second > naive_timespan(spec);
-    remembered[hit.value.value_or("")] = hit.time;
+    Timestamp& seen = remembered.try_emplace(*hit.value, hit.time).first->second;
+    seen = std::max(seen, hit.time);
     if (!fresh) continue;
     evidence += (hit.roles & failure) != 0 ? std::log(prober / honest)
                                            : std::log((1 - prober) / (1 - honest));
@@ -88,13 +92,19 @@ bool ratio(const NaiveRule& rule, const Hits& hits) {
   const auto slice = [&](const NaiveHit& hit) {
     return kSlices * to_ms(hit.time) / rule.spec->timespan.count();
   };
+  const bool part_too = option(*rule.spec, "once_per") != nullptr;
+  const Duration quantum = duration(*rule.spec, part_too ? "once_per" : "rest_once_per");
   double part = 0;
   double whole = 0;
+  std::set<std::pair<bool, int64_t>> counted;
   for (const NaiveHit& hit : hits) {
     const int64_t age = slice(hits.back()) - slice(hit);
     if (age < 0 || age >= kSlices) continue;
+    const bool is_part = (hit.roles & part_roles) != 0;
+    const bool once = quantum > Duration(0) && (!is_part || part_too);
+    if (once && !counted.insert({is_part, to_ms(hit.time) / quantum.count()}).second) continue;
     whole += 1;
-    if ((hit.roles & part_roles) != 0) part += 1;
+    if (is_part) part += 1;
   }
   return whole >= number(*rule.spec, "min_events") && part / whole >= number(*rule.spec, "gte");
 }
@@ -204,12 +214,25 @@ Duration naive_timespan(const CorrelationSpec& spec) {
   return std::chrono::hours(24);
 }
 
+Duration naive_quantum(const NaiveRule& rule, const NaiveHit& hit) {
+  const CorrelationSpec& spec = *rule.spec;
+  if (spec.type == "sequential_test") {
+    constexpr int64_t kQuanta = 64;
+    if ((hit.roles & roles_under(rule, "failure")) != 0) return Duration(0);
+    return std::max(naive_timespan(spec) / kQuanta, Duration(1));
+  }
+  if (spec.type != "ratio" || (hit.roles & roles_under(rule, "part")) != 0) return Duration(0);
+  return duration(spec, option(spec, "once_per") != nullptr ? "once_per" : "rest_once_per");
+}
+
 bool naive_own_holds(const NaiveRule& rule, const std::vector<NaiveHit>& hits) {
   // A group that was quiet for longer than its type remembers begins anew.
   const std::optional<Duration> memory = memory_of(*rule.spec);
   size_t first = 0;
+  Timestamp last = hits.front().time;
   for (size_t i = 1; memory && i < hits.size(); ++i) {
-    if (hits[i].time - hits[i - 1].time > *memory) first = i;
+    if (hits[i].came - last > *memory) first = i;
+    last = std::max(last, hits[i].time);
   }
   const Hits known(hits.begin() + static_cast<ptrdiff_t>(first), hits.end());
   return judges().at(rule.type())(rule, known);

@@ -198,7 +198,8 @@ class Generator {
     if (!picket.starts_with("#"))
       text += "  rules: [" + fmt::format("{}", fmt::join(rules, ", ")) + "]\n";
     const bool timeless = !picket.empty() && picket.find("ratio") == picket.npos &&
-                          picket.find("spike") == picket.npos;
+                          picket.find("spike") == picket.npos &&
+                          picket.find("sequential") == picket.npos;
     std::string aliases;
     for (const char* alias : {"a: u", "b: w"}) {
       const bool fed = std::find(fed_.begin(), fed_.end(), std::string(1, *alias)) != fed_.end();
@@ -207,7 +208,11 @@ class Generator {
     text += below(5) == 0 ? "  group-by: [g]\n  aliases: {g: {" + aliases + "}}\n"
             : timeless    ? "  group-by: [u]\n"
                           : grouping();
-    if (!timeless) text += "  timespan: " + pick({"1s", "2s", "5s"}) + "\n";
+    // A sixtieth of it is a multiple of every `once_per`.
+    const bool once = picket.find("once_per") != picket.npos;
+    if (!timeless) {
+      text += "  timespan: " + (once ? pick({"6s", "12s"}) : pick({"1s", "2s", "5s"})) + "\n";
+    }
     text += "picket:\n";
     text += "  resolve_after: " + pick({"1s", "2s", "5s", "1m"}) + "\n";
     if (below(6) == 0) text += "  group_missing: empty\n";
@@ -250,12 +255,17 @@ class Generator {
 
   // Options of a type beyond Sigma; a leading '#' line says that they name the rules themselves.
   std::string own() {
-    return pick({"#\n  correlation: {type: absence, after: a, missing: b, within: 2s}\n",
-                 "#\n  correlation: {type: ratio, part: a, whole: b, gte: 0.5, min_events: 3}\n",
-                 "#\n  correlation: {type: risk, scores: {a: 10, b: 3}, half_life: 3s, gte: 15}\n",
-                 "  correlation: {type: leaky_bucket, capacity: 2, leak: 2s}\n",
-                 "  correlation: {type: first_seen, field: v, learn: 2500ms, forget: 3500ms}\n",
-                 "  correlation: {type: spike, baseline: 20s, factor: 1.5, min_events: 2}\n"});
+    return pick(
+        {"#\n  correlation: {type: absence, after: a, missing: b, within: 2s}\n",
+         "#\n  correlation: {type: ratio, part: a, whole: b, gte: 0.5, min_events: 3}\n",
+         "#\n  correlation: {type: ratio, part: a, whole: b, gte: 0.6, min_events: 2, " +
+             pick({"once_per: 10ms", "rest_once_per: 20ms"}) + "}\n",
+         "#\n  correlation: {type: sequential_test, failure: a, success: b, first_contact: " +
+             pick({"v", "w", "[v, w]"}) + ", false_alarm: 0.05, missed: 0.2}\n",
+         "#\n  correlation: {type: risk, scores: {a: 10, b: 3}, half_life: 3s, gte: 15}\n",
+         "  correlation: {type: leaky_bucket, capacity: 2, leak: 2s}\n",
+         "  correlation: {type: first_seen, field: v, learn: 2500ms, forget: 3500ms}\n",
+         "  correlation: {type: spike, baseline: 20s, factor: 1.5, min_events: 2}\n"});
   }
 
   std::set<std::string> fed_;  // detections that something refers to: others would alert
@@ -314,6 +324,12 @@ std::vector<std::vector<std::string>> small_rules() {
   };
   add_own("", "absence, after: a, missing: b, within: 2s");
   add_own("timespan: 2s, ", "ratio, part: a, whole: b, gte: 0.5, min_events: 2");
+  add_own("timespan: 6s, ",
+          "ratio, part: a, whole: b, gte: 0.6, min_events: 2, rest_once_per: 100ms");
+  add_own("timespan: 6s, ", "ratio, part: a, whole: b, gte: 0.6, min_events: 2, once_per: 100ms");
+  add_own("timespan: 2s, ",
+          "sequential_test, failure: a, success: b, first_contact: v, false_alarm: 0.05, "
+          "missed: 0.2");
   add_own("", "risk, scores: {a: 10, b: 4}, half_life: 2s, gte: 15");
   add_own(rules, "leaky_bucket, capacity: 1, leak: 1s");
   add_own(rules, "first_seen, field: v, learn: 1500ms, forget: 2500ms");
