@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "rules/predicate_set.h"
 #include "rules/text_match.h"
@@ -56,6 +57,7 @@ void FactIndex::begin(MatchMemo& memo) const {
     memo.results.resize(std::max(memo.results.size(), facts()));
     memo.scanned.resize(std::max(memo.scanned.size(), by_field_.size()));
     memo.queued.resize(std::max(memo.queued.size(), facts()));
+    memo.values.clear();
     memo.prepared_for = this;
   }
   memo.begin();
@@ -91,7 +93,33 @@ void FactIndex::find_field(const PredicateSet& predicates, Event& event, MatchMe
   const FieldIndex& index = fields_[static_cast<size_t>(at)];
   Look look{*this, predicates, event, memo};
   look.index = &index;
-  const Value& value = event.get(field);
+  const Value written = index.own ? event.written(field) : Value{};
+  if (written.kind == ValueKind::Absent || !ValueMemo::may_keep(written.size)) {
+    look_at_field(index, look);
+    return;
+  }
+  const ValueMemo::Key key(field, written);
+  if (const ValueMemo::Found found = memo.values.find(key); found.known) {
+    for (uint32_t fact : found.facts) report(fact, memo);
+    for (uint32_t predicate : index.tested) {
+      if (!memo.is_known(predicate)) memo.set(predicate, false);
+    }
+    return;
+  }
+  const size_t first = memo.facts.size();
+  const uint32_t limits = event.regex_limits;
+  look_at_field(index, look);
+  // An expression that gave up is counted each time.
+  if (!memo.values.is_wanted(key) || event.regex_limits != limits) return;
+  // Clauses follow from predicates, and other fields may have reported them before.
+  const auto predicates_end = static_cast<uint32_t>(decided_.size());
+  memo.values.keep(key, std::span(memo.facts).subspan(first), predicates_end);
+}
+
+void FactIndex::look_at_field(const FieldIndex& index, Look& look) const {
+  MatchMemo& memo = look.memo;
+  Event& event = look.event;
+  const Value& value = event.get(index.field);
   if (value.kind == ValueKind::Absent) return;
   if (value.kind == ValueKind::Array) {
     event.resolver().any_element(
@@ -107,7 +135,7 @@ void FactIndex::find_field(const PredicateSet& predicates, Event& event, MatchMe
   }
   for (uint32_t predicate : index.tested) {
     if (memo.is_known(predicate)) continue;
-    bool result = holds(predicates[predicate], event);
+    bool result = holds(look.predicates[predicate], event);
     if (result) {
       report(predicate, memo);
     } else {
