@@ -258,24 +258,34 @@ void FactIndex::scan(const FieldIndex& index, Look& look) const {
 
 namespace {
 
-bool is_optional_escape(char next) { return next == 'u' || next == '/'; }
-
 // True when `text` has an escape \u or \/; "C:\\users" has none.
 bool has_optional_escape(std::string_view text) {
-  if (text.size() < 2) return false;
-  // A backslash behind another may belong to that: such places are looked at one by one below.
-  const char* at = text.data();
-  unsigned char found = static_cast<unsigned char>(at[0] == '\\' && is_optional_escape(at[1]));
-  unsigned char unclear = 0;
-  for (size_t i = 1; i + 1 < text.size(); ++i) {
-    const bool escape = (at[i] == '\\') & ((at[i + 1] == 'u') | (at[i + 1] == '/'));
-    const bool behind = at[i - 1] == '\\';
-    found |= static_cast<unsigned char>(escape & !behind);
-    unclear |= static_cast<unsigned char>(escape & behind);
+  if (text.empty()) return false;
+  const char* const at = text.data();
+  auto looks_so = [at](size_t i) {
+    return (at[i] == '\\') & ((at[i + 1] == 'u') | (at[i + 1] == '/'));
+  };
+  // A backslash behind an odd number of others is what those escape.
+  auto is_one = [&](size_t i) {
+    if (!looks_so(i)) return false;
+    size_t before = i;
+    while (before > 0 && at[before - 1] == '\\') --before;
+    return (i - before) % 2 == 0;
+  };
+  constexpr size_t kBlock = 64;
+  const size_t last = text.size() - 1;
+  size_t i = 0;
+  for (; i + kBlock <= last; i += kBlock) {
+    unsigned char any = 0;
+    for (size_t k = 0; k < kBlock; ++k) any |= static_cast<unsigned char>(looks_so(i + k));
+    if (any == 0) [[likely]]
+      continue;
+    for (size_t k = 0; k < kBlock; ++k) {
+      if (is_one(i + k)) return true;
+    }
   }
-  if (found || !unclear) return found;
-  for (size_t i = 0; (i = text.find('\\', i)) < text.size() - 1; i += 2) {
-    if (is_optional_escape(at[i + 1])) return true;
+  for (; i < last; ++i) {
+    if (is_one(i)) return true;
   }
   return false;
 }
