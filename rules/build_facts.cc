@@ -249,6 +249,7 @@ void FactIndex::build(const PredicateSet& predicates, const std::vector<uint32_t
       if (decided_[id]) continue;
       made.tested.push_back(id);
       tested_[id] = 1;
+      made.own &= predicates[id].kind != Kind::FieldRef;
     }
     bool empty = made.exact.spans.empty() && made.scan.empty() && made.prefix_sizes == 0 &&
                  made.suffix_sizes == 0 && made.tested.empty();

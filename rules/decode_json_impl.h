@@ -138,6 +138,7 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
   DecodeError decode(const LineContext& context, DecodeStats& stats, EventSink& sink);
 
   void resolve(Event& event, FieldId field) override;
+  Value written(FieldId field) override;
   bool any_element(const Value& array, ElementVisitor visit, void* state) override;
   bool any_string(ElementVisitor visit, void* state) override;
   bool may_hold(FieldId field, TextTest wanted, const void* state) override;

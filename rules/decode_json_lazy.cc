@@ -52,6 +52,20 @@ void Decoder::Impl::resolve(Event& event, FieldId field) {
   event.set(field, chosen);
 }
 
+// Resolving takes the first alternative that is not empty; a string that is not empty as written
+// is not when unescaped either.
+Value Decoder::Impl::written(FieldId field) {
+  if (field == BuiltinField::kActor) return {};
+  for (const Alternative& alternative : current_.plan->fields[field].alternatives) {
+    if (!alternative.plain()) return {};
+    const Value& value = slots_[static_cast<size_t>(alternative.slot)];
+    if (value.epoch != event_.epoch()) continue;
+    const bool scalar = value.is_scalar() || value.kind == ValueKind::RawString;
+    return scalar && value.size > 0 ? value : Value{};
+  }
+  return {};
+}
+
 Value Decoder::Impl::alternative_value(const Alternative& alternative) {
   if (alternative.inner >= 0) decode_inner(alternative.inner);
   Value value = slot_value(alternative.slot);

@@ -29,7 +29,7 @@ enum class ValueKind : uint8_t {
   String,     // text without quotes, unescaped
   Array,      // text is the JSON
   Object,     // text is the JSON
-  RawString,  // text between the quotes, still escaped; never seen outside the decoder
+  RawString,  // text between the quotes, still escaped; only Event::written() shows it
 };
 
 struct Value {
@@ -62,6 +62,9 @@ class FieldResolver {
   virtual bool any_element(const Value& array, ElementVisitor visit, void* state) = 0;
   // The same for every string value anywhere in the record (keywords).
   virtual bool any_string(ElementVisitor visit, void* state) = 0;
+  // The value of a field as the record has it, where that alone decides what resolving it gives: a
+  // scalar that is not empty, a string perhaps still escaped (RawString). Otherwise Absent.
+  virtual Value written(FieldId /*field*/) { return {}; }
   // False when the field, were it resolved, could be no scalar text that passes `wanted`, nor an
   // array of such; true when it could or when only resolving it would tell. Spares decoding a JSON
   // text inside a string for a value that is not in it.
@@ -85,6 +88,12 @@ class Event {
     values_[field] = value;
   }
   FieldResolver& resolver() { return resolver_; }
+  // What the value of the field is a function of, without resolving it; Absent: no such thing.
+  Value written(FieldId field) const {
+    const Value& value = values_[field];
+    if (value.epoch != epoch_) return resolver_.written(field);
+    return value.is_scalar() ? value : Value{};
+  }
   // False when the field is known, without resolving it, to hold nothing that passes `wanted`.
   bool may_hold(FieldId field, FieldResolver::TextTest wanted, const void* state) {
     return values_[field].epoch == epoch_ || resolver_.may_hold(field, wanted, state);

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <span>
 
 #include "rules/predicate_set.h"
 #include "rules/text_match.h"
@@ -56,6 +57,7 @@ void FactIndex::begin(MatchMemo& memo) const {
     memo.results.resize(std::max(memo.results.size(), facts()));
     memo.scanned.resize(std::max(memo.scanned.size(), by_field_.size()));
     memo.queued.resize(std::max(memo.queued.size(), facts()));
+    memo.values.clear();
     memo.prepared_for = this;
   }
   memo.begin();
@@ -91,7 +93,33 @@ void FactIndex::find_field(const PredicateSet& predicates, Event& event, MatchMe
   const FieldIndex& index = fields_[static_cast<size_t>(at)];
   Look look{*this, predicates, event, memo};
   look.index = &index;
-  const Value& value = event.get(field);
+  const Value written = index.own ? event.written(field) : Value{};
+  if (written.kind == ValueKind::Absent || !ValueMemo::may_keep(written.size)) {
+    look_at_field(index, look);
+    return;
+  }
+  const ValueMemo::Key key(field, written);
+  if (const ValueMemo::Found found = memo.values.find(key); found.known) {
+    for (uint32_t fact : found.facts) report(fact, memo);
+    for (uint32_t predicate : index.tested) {
+      if (!memo.is_known(predicate)) memo.set(predicate, false);
+    }
+    return;
+  }
+  const size_t first = memo.facts.size();
+  const uint32_t limits = event.regex_limits;
+  look_at_field(index, look);
+  // An expression that gave up is counted each time.
+  if (!memo.values.is_wanted(key) || event.regex_limits != limits) return;
+  // Clauses follow from predicates, and other fields may have reported them before.
+  const auto predicates_end = static_cast<uint32_t>(decided_.size());
+  memo.values.keep(key, std::span(memo.facts).subspan(first), predicates_end);
+}
+
+void FactIndex::look_at_field(const FieldIndex& index, Look& look) const {
+  MatchMemo& memo = look.memo;
+  Event& event = look.event;
+  const Value& value = event.get(index.field);
   if (value.kind == ValueKind::Absent) return;
   if (value.kind == ValueKind::Array) {
     event.resolver().any_element(
@@ -107,7 +135,7 @@ void FactIndex::find_field(const PredicateSet& predicates, Event& event, MatchMe
   }
   for (uint32_t predicate : index.tested) {
     if (memo.is_known(predicate)) continue;
-    bool result = holds(predicates[predicate], event);
+    bool result = holds(look.predicates[predicate], event);
     if (result) {
       report(predicate, memo);
     } else {
@@ -230,24 +258,34 @@ void FactIndex::scan(const FieldIndex& index, Look& look) const {
 
 namespace {
 
-bool is_optional_escape(char next) { return next == 'u' || next == '/'; }
-
 // True when `text` has an escape \u or \/; "C:\\users" has none.
 bool has_optional_escape(std::string_view text) {
-  if (text.size() < 2) return false;
-  // A backslash behind another may belong to that: such places are looked at one by one below.
-  const char* at = text.data();
-  unsigned char found = static_cast<unsigned char>(at[0] == '\\' && is_optional_escape(at[1]));
-  unsigned char unclear = 0;
-  for (size_t i = 1; i + 1 < text.size(); ++i) {
-    const bool escape = (at[i] == '\\') & ((at[i + 1] == 'u') | (at[i + 1] == '/'));
-    const bool behind = at[i - 1] == '\\';
-    found |= static_cast<unsigned char>(escape & !behind);
-    unclear |= static_cast<unsigned char>(escape & behind);
+  if (text.empty()) return false;
+  const char* const at = text.data();
+  auto looks_so = [at](size_t i) {
+    return (at[i] == '\\') & ((at[i + 1] == 'u') | (at[i + 1] == '/'));
+  };
+  // A backslash behind an odd number of others is what those escape.
+  auto is_one = [&](size_t i) {
+    if (!looks_so(i)) return false;
+    size_t before = i;
+    while (before > 0 && at[before - 1] == '\\') --before;
+    return (i - before) % 2 == 0;
+  };
+  constexpr size_t kBlock = 64;
+  const size_t last = text.size() - 1;
+  size_t i = 0;
+  for (; i + kBlock <= last; i += kBlock) {
+    unsigned char any = 0;
+    for (size_t k = 0; k < kBlock; ++k) any |= static_cast<unsigned char>(looks_so(i + k));
+    if (any == 0) [[likely]]
+      continue;
+    for (size_t k = 0; k < kBlock; ++k) {
+      if (is_one(i + k)) return true;
+    }
   }
-  if (found || !unclear) return found;
-  for (size_t i = 0; (i = text.find('\\', i)) < text.size() - 1; i += 2) {
-    if (is_optional_escape(at[i + 1])) return true;
+  for (; i < last; ++i) {
+    if (is_one(i)) return true;
   }
   return false;
 }

@@ -111,6 +111,7 @@ class FactIndex {
     std::unique_ptr<re2::FilteredRE2> regexes;
     std::vector<uint32_t> regex_predicates;  // by index in `regexes`
     std::vector<uint32_t> tested;
+    bool own = true;  // all that is tested is a function of this field's value
   };
   // How many bytes at its start or end a text is filed by: the most of these that it has.
   static constexpr std::array<uint8_t, 11> kAffixSizes = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16};
@@ -122,7 +123,7 @@ class FactIndex {
   class Builder;  // of one FieldIndex
 
   void on_fragment(Look& look, uint32_t fragment, size_t end) const;
-  void look(const FieldIndex& index, Event& event, Look& look) const;
+  void look_at_field(const FieldIndex& index, Look& look) const;
   void look_at_value(const FieldIndex& index, Look& look, const Value& value) const;
   void look_up(const Table& table, uint64_t key, Look& look) const;
   void look_up_affixes(const FieldIndex& index, Look& look, std::string_view text) const;

@@ -16,12 +16,12 @@ class FoldedText {
   std::string_view view() const { return {buffer_.data(), size_}; }
   // True when no byte is above 0x7F.
   bool ascii() const { return ascii_; }
-  // The text; 8 bytes behind it are readable.
+  // The text; kRoom bytes behind it are readable.
   const char* data() const { return buffer_.data(); }
   size_t size() const { return size_; }
+  static constexpr size_t kRoom = 72;
 
  private:
-  static constexpr size_t kRoom = 8;
   std::vector<char> buffer_ = std::vector<char>(kRoom);
   size_t size_ = 0;
   bool ascii_ = true;

@@ -3,7 +3,8 @@
 // A fact is an interned predicate or a clause (an OR of predicates that several rules may share).
 // Facts are numbered per schema: predicates first, then clauses (see fact_index.h).
 //
-// Thread rule: one per worker and schema.
+// Thread rule: one per worker and schema; it serves one FactIndex for life, because it remembers
+// what that found.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "rules/folded_text.h"
+#include "rules/value_memo.h"
 
 namespace picket {
 
@@ -42,6 +44,7 @@ struct MatchMemo {
   std::vector<int> regexes;
   std::string unescaped;
   FoldedText folded;
+  ValueMemo values;
   const void* prepared_for = nullptr;
 
   // Forgets everything: a new event begins.

@@ -104,6 +104,16 @@ class Prefilter::Chooser {
     return all;
   }
 
+  // The witnesses of all that `node` needs together.
+  void conjuncts(uint32_t node, std::vector<Witness>& out) const {
+    const ConditionNode& at = conditions_.nodes[node];
+    if (at.kind != NodeKind::And) {
+      if (std::optional<Witness> one = witness(node)) out.push_back(*std::move(one));
+      return;
+    }
+    for (uint32_t i = 0; i < at.count; ++i) conjuncts(conditions_.children[at.first + i], out);
+  }
+
   // The rarest set of exact values of one dear field that `node` needs.
   void dear(uint32_t node, std::optional<ExactSet>& best) const {
     const ConditionNode& at = conditions_.nodes[node];
@@ -185,7 +195,14 @@ void Prefilter::choose(const ConditionView& conditions, const PredicateSet& pred
   Chooser chooser(conditions, predicates, costs);
   for (uint32_t root : conditions.roots) {
     Choice& choice = choices_.emplace_back();
-    choice.witness = chooser.witness(root);
+    auto& others = choice.others;
+    chooser.conjuncts(root, others);
+    std::stable_sort(others.begin(), others.end(),
+                     [](const Witness& a, const Witness& b) { return a.chance < b.chance; });
+    if (!others.empty()) {
+      choice.witness = std::move(others.front());
+      others.erase(others.begin());
+    }
     chooser.dear(root, choice.dear);
     if (!choice.witness) continue;
     const auto& found = choice.witness->predicates;
@@ -221,9 +238,24 @@ void Prefilter::add_dear(std::vector<uint32_t>& indexes, const ExactSet& set, ui
   }
 }
 
+// Only what the index decides from values that it has looked at by then can be known not to hold.
+void Prefilter::add_also(FactIndex& index, const std::vector<Witness>& others) {
+  auto& facts = also_.emplace_back();
+  facts.fill(kNoFact);
+  auto next = facts.begin();
+  for (const Witness& other : others) {
+    if (next == facts.end()) return;
+    const auto& all = other.predicates;
+    const bool decided = std::all_of(all.begin(), all.end(),
+                                     [&](uint32_t predicate) { return index.decides(predicate); });
+    if (decided && !all.empty()) *next++ = index.add_clause(all);
+  }
+}
+
 void Prefilter::build(FactIndex& index) {
   for (uint32_t rule = 0; rule < choices_.size(); ++rule) {
     const Choice& choice = choices_[rule];
+    add_also(index, choice.others);
     if (!choice.witness) {
       if (choice.dear) {
         add_dear(open_dear_, *choice.dear, rule);
@@ -312,7 +344,12 @@ void Prefilter::find(Event& event, MatchMemo& memo) const {
   for (uint32_t fact : memo.facts) {
     if (fact >= by_fact_.size() || by_fact_[fact] < 0) continue;
     const Bucket& found = buckets_[static_cast<size_t>(by_fact_[fact])];
-    for (uint32_t rule : found.rules) out.add(rule);
+    for (uint32_t rule : found.rules) {
+      const auto& also = also_[rule];
+      const bool may_match = (also[0] == kNoFact || memo.is_true(also[0])) &&
+                             (also[1] == kNoFact || memo.is_true(also[1]));
+      if (may_match) out.add(rule);
+    }
     for (uint32_t at : found.dear) dear_[at].look_up(event, out);
   }
 }

@@ -2,10 +2,11 @@
 //
 // For each rule it picks a witness: a set of predicates of which at least one must hold for the
 // rule to match at all, the rarest that its condition offers. When FactIndex reports one of them,
-// the rule becomes a candidate. Predicates of fields that must be decoded first (dear ones: JSON
-// inside a string) are never looked at for that alone; but a rule that also needs one of a set of
-// exact values of a dear field waits for it behind its witness, found by one look-up for all such
-// rules. A rule without a witness is always a candidate.
+// the rule becomes a candidate, unless one of up to two further such sets is known not to hold:
+// that is one look each, and spares running most of the rules. Predicates of fields that must be
+// decoded first (dear ones: JSON inside a string) are never looked at for that alone; but a rule
+// that also needs one of a set of exact values of a dear field waits for it behind its witness,
+// found by one look-up for all such rules. A rule without a witness is always a candidate.
 //
 // The simpler method is to run every condition: its cost grows with the number of rules, this one's
 // with the number of rules that an event touches. Example: 60 rules that need `status >= 400` and
@@ -17,6 +18,7 @@
 // matches with and without it).
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <optional>
@@ -96,17 +98,22 @@ class Prefilter {
   };
   struct Choice {
     std::optional<Witness> witness;
+    std::vector<Witness> others;  // what the rule needs as well, the rarest first
     std::optional<ExactSet> dear;
   };
   class Chooser;
 
   void add_dear(std::vector<uint32_t>& indexes, const ExactSet& set, uint32_t rule);
+  void add_also(FactIndex& index, const std::vector<Witness>& others);
   Bucket& bucket(uint32_t fact);
   static bool exact_key(const CompiledPredicate& predicate, ExactSet& out);
 
   std::vector<Choice> choices_;   // by rule; until build()
   std::vector<int32_t> by_fact_;  // index in buckets_, or -1
   std::vector<Bucket> buckets_;
+  // By rule: facts that it also needs, or kNoFact.
+  static constexpr uint32_t kNoFact = UINT32_MAX;
+  std::vector<std::array<uint32_t, 2>> also_;
   std::vector<uint32_t> always_;
   std::vector<uint32_t> open_dear_;  // dear indexes that nothing cheap stands before
   std::vector<DearIndex> dear_;

@@ -10,9 +10,10 @@ struct TextScan::Shape {
   size_t size = 0;
   size_t window = 0;
   size_t step = 0;
+  bool sieved = false;
 };
 
-TextScan::TextScan(const std::vector<std::string>& texts) {
+TextScan::TextScan(const std::vector<std::string>& texts, bool sieve) {
   std::vector<Entry> entries[2];
   for (uint32_t index = 0; index < texts.size(); ++index) {
     const std::string& text = texts[index];
@@ -24,8 +25,8 @@ TextScan::TextScan(const std::vector<std::string>& texts) {
     letters_ += text;
   }
   letters_.append(sizeof(uint64_t), '\0');  // so that words can be loaded
-  add_groups(std::move(entries[true]), /*ascii=*/true);
-  add_groups(std::move(entries[false]), /*ascii=*/false);
+  add_groups(std::move(entries[true]), /*ascii=*/true, sieve);
+  add_groups(std::move(entries[false]), /*ascii=*/false, sieve);
 }
 
 namespace {
@@ -40,12 +41,13 @@ uint32_t letter_weight(char c) {
 
 }  // namespace
 
-void TextScan::add_groups(std::vector<Entry> texts, bool ascii) {
+void TextScan::add_groups(std::vector<Entry> texts, bool ascii, bool sieve) {
   // Few texts fill the filters so little that narrower windows and larger steps pay.
   static constexpr Shape kLongMany[] = {{11, 8, 4}, {8, 5, 4}, {5, 4, 2}};
   static constexpr Shape kLongFew[] = {{12, 5, 8}, {7, 4, 4}, {5, 4, 2}};
   static constexpr Shape kShortMany[] = {{4, 4, 1}, {3, 3, 1}, {2, 2, 1}, {1, 1, 1}};
   static constexpr Shape kShortFew[] = {{4, 3, 2}, {3, 2, 2}, {2, 2, 1}, {1, 1, 1}};
+  static constexpr Shape kSieved[] = {{4, 4, 1, true}, {3, 3, 1, true}, {2, 2, 1, true}, {1, 1, 1}};
   std::sort(texts.begin(), texts.end(), [](const Entry& a, const Entry& b) {
     return a.size != b.size ? a.size > b.size : a.index < b.index;
   });
@@ -58,19 +60,29 @@ void TextScan::add_groups(std::vector<Entry> texts, bool ascii) {
     for (const Shape& shape : shapes) {
       auto last = std::find_if(first, texts.end(),
                                [&](const Entry& text) { return text.size < shape.size; });
-      if (first != last) add_group(shape, ascii, {first, last});
+      if (first == last) continue;
+      Group& group = add_group(shape, ascii, {first, last});
+      if (shape.sieved) add_sieve(group, shape.window);
       first = last;
     }
   };
   const bool few_long = short_ones - texts.begin() <= kFewMax;
   const bool few_short = texts.end() - short_ones <= kFewMax;
+  if (sieve && few_long && few_short) return add(kSieved);
   add(few_long ? std::span<const Shape>(kLongFew) : kLongMany);
+  if (sieve && few_short) return add(kSieved);
   add(few_short ? std::span<const Shape>(kShortFew) : kShortMany);
+}
+
+void TextScan::add_sieve(Group& group, size_t window) {
+  std::vector<uint64_t> windows;
+  for (const auto& [bytes, span] : group.by_window) windows.push_back(bytes);
+  group.sieve.emplace(windows, window);
 }
 
 // A text is filed under those of its windows that the fewest texts share: "C:\Windows\" and ".exe"
 // are in every rule, and in every value.
-void TextScan::add_group(const Shape& shape, bool ascii, std::span<const Entry> texts) {
+TextScan::Group& TextScan::add_group(const Shape& shape, bool ascii, std::span<const Entry> texts) {
   Group& group = groups_.emplace_back();
   group.ascii = ascii;
   group.mask = shape.window == 8 ? ~uint64_t{0} : (uint64_t{1} << shape.window * 8) - 1;
@@ -85,7 +97,8 @@ void TextScan::add_group(const Shape& shape, bool ascii, std::span<const Entry> 
     return counts[mixed(window) >> (64 - kCountBits)];
   };
   auto commonness = [&](const Entry& entry, size_t offset) {
-    uint32_t sum = count(window_at(entry, offset)) << 16;
+    // A sieve looks at every place of the value: there only the letters count.
+    uint32_t sum = shape.sieved ? 0 : count(window_at(entry, offset)) << 16;
     for (size_t i = 0; i < shape.window; ++i)
       sum += letter_weight(letters_[entry.first + offset + i]);
     return sum;
@@ -125,6 +138,7 @@ void TextScan::add_group(const Shape& shape, bool ascii, std::span<const Entry> 
     ++it->second.count;
     entries_.push_back(entry);
   }
+  return group;
 }
 
 }  // namespace picket

@@ -5,7 +5,8 @@
 // nearly all (Rabin-Karp over sets with sampled q-grams; compare Navarro and Raffinot, "Flexible
 // Pattern Matching in Strings", 2002, section 3.3). Long texts have W = 8 and S = 4; short ones
 // take narrower windows and smaller steps, in groups of their own; where there are few texts,
-// narrower windows still say "no" often enough, and the steps are larger. Texts with other letters
+// narrower windows still say "no" often enough, and the steps are larger; and where the processor
+// can, NibbleSieve looks at all places at once instead. Texts with other letters
 // than ASCII (rules list hundreds of look-alikes and signs) are grouped apart, and are not looked
 // for in a value that has none.
 //
@@ -16,10 +17,13 @@
 // Thread rule: const after the constructor, shared. Tested by text_scan_test.cc.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,14 +31,15 @@
 
 #include "rules/bit_filter.h"
 #include "rules/folded_text.h"
+#include "rules/nibble_sieve.h"
 
 namespace picket {
 
 class TextScan {
  public:
   TextScan() = default;
-  // REQUIRES: texts are folded and not empty.
-  explicit TextScan(const std::vector<std::string>& texts);
+  // `sieve`: may use NibbleSieve. REQUIRES: texts are folded and not empty.
+  explicit TextScan(const std::vector<std::string>& texts, bool sieve = NibbleSieve::supported());
   bool empty() const { return groups_.empty(); }
 
   // Calls visit(index, end) for every place where texts[index] ends in `value`, in no particular
@@ -59,6 +64,7 @@ class TextScan {
     bool ascii = true;  // otherwise none of its texts is
     uint64_t mask = 0;  // the bytes of the window
     size_t step = 0;
+    std::optional<NibbleSieve> sieve;  // then step is 1
     BitFilter filter;
     boost::unordered_flat_map<uint64_t, Span> by_window;
   };
@@ -68,10 +74,13 @@ class TextScan {
     std::memcpy(&word, at, sizeof(word));
     return std::endian::native == std::endian::little ? word : __builtin_bswap64(word);
   }
-  void add_groups(std::vector<Entry> texts, bool ascii);
-  void add_group(const Shape& shape, bool ascii, std::span<const Entry> texts);
+  void add_groups(std::vector<Entry> texts, bool ascii, bool sieve);
+  static void add_sieve(Group& group, size_t window);
+  Group& add_group(const Shape& shape, bool ascii, std::span<const Entry> texts);
   template <size_t kStep, class Visit>
   void scan_group(const Group& group, const FoldedText& value, const Visit& visit) const;
+  template <class Visit>
+  void sieve_group(const Group& group, const FoldedText& value, const Visit& visit) const;
   template <class Visit>
   void compare(const Span& span, const FoldedText& value, size_t at, const Visit& visit) const;
 
@@ -84,6 +93,10 @@ template <class Visit>
 void TextScan::scan(const FoldedText& value, const Visit& visit) const {
   for (const Group& group : groups_) {
     if (value.ascii() && !group.ascii) continue;
+    if (group.sieve) {
+      sieve_group(group, value, visit);
+      continue;
+    }
     switch (group.step) {
       case 1:
         scan_group<1>(group, value, visit);
@@ -123,6 +136,26 @@ void TextScan::scan_group(const Group& group, const FoldedText& value, const Vis
   }
   for (; at < size; at += kStep) {
     if (may_hold(at)) look(at);
+  }
+}
+
+template <class Visit>
+void TextScan::sieve_group(const Group& group, const FoldedText& value, const Visit& visit) const {
+  std::array<uint64_t, 16> masks;
+  const size_t blocks = (value.size() + NibbleSieve::kBlock - 1) / NibbleSieve::kBlock;
+  for (size_t first = 0; first < blocks; first += masks.size()) {
+    const std::span<uint64_t> now(masks.data(), std::min(masks.size(), blocks - first));
+    group.sieve->find(value.data() + first * NibbleSieve::kBlock, now);
+    for (size_t block = 0; block < now.size(); ++block) {
+      for (uint64_t mask = now[block]; mask != 0; mask &= mask - 1) {
+        const auto bit = static_cast<size_t>(std::countr_zero(mask));
+        const size_t at = (first + block) * NibbleSieve::kBlock + bit;
+        const uint64_t window = load(value.data() + at) & group.mask;
+        if (!group.filter.may_hold(mixed(window))) continue;
+        auto found = group.by_window.find(window);
+        if (found != group.by_window.end()) compare(found->second, value, at, visit);
+      }
+    }
   }
 }
 
