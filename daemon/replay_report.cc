@@ -39,7 +39,6 @@ std::string who(const Alert& alert, std::string_view only = {}, std::string_view
 std::string how_sure(const Alert& alert) {
   std::string text = fmt::format("{} event{}", alert.events, alert.events == 1 ? "" : "s");
   if (alert.measure.distinct) text += fmt::format(", {} different", *alert.measure.distinct);
-  if (alert.measure.score) text += fmt::format(", evidence {:.1f}", *alert.measure.score);
   if (alert.measure.false_alarm) {
     text += fmt::format(", by chance in fewer than 1 of {:.0f}", 1 / *alert.measure.false_alarm);
   }
@@ -260,7 +259,7 @@ std::string summary_text(const ReplayResult& result, size_t logs) {
   const std::vector<Mistake> mistakes = mistakes_of(result.alerts);
   std::string text = "No alerts.\n";
   if (!result.alerts.empty()) {
-    text = fmt::format("{}: {} of abuse, by {}; {} of mistakes\n",
+    text = fmt::format("{}: {} of abuse, by {}; {} of mistakes and limits\n",
                        counted(result.alerts.size(), "alert"), abuse_alerts(subjects),
                        counted(subjects.size(), "actor"),
                        result.alerts.size() - abuse_alerts(subjects));
@@ -269,7 +268,7 @@ std::string summary_text(const ReplayResult& result, size_t logs) {
     text += fmt::format("\n  {}  {}\n", shouted(subject.worst), subject.who);
     for (const Alert* alert : subject.alerts) text += abuse_line(*alert);
   }
-  if (!mistakes.empty()) text += "\nMistakes\n";
+  if (!mistakes.empty()) text += "\nMistakes and limits\n";
   for (const Mistake& mistake : mistakes) text += mistake_lines(mistake);
   for (const RuleStats& rule : result.stats.rules) {
     if (!rule.shadow || rule.alerts == 0) continue;

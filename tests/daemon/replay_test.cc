@@ -109,7 +109,7 @@ TEST(ReplaySummary, NamesWhoMeansItWorstFirstAndMistakesByKind) {
   result.alerts[3].ends_at = *parse_rfc3339("2026-08-21T15:00:00Z");
   const std::string text = summary_text(result, 1);
   EXPECT_EQ(text.substr(0, text.find("\nRefusals by cause")),
-            "5 alerts: 3 of abuse, by 2 actors; 2 of mistakes\n"
+            "5 alerts: 3 of abuse, by 2 actors; 2 of mistakes and limits\n"
             "\n"
             "  CRITICAL  workspace_id ws_4\n"
             "    Spray (medium, credential_abuse)\n"
@@ -122,7 +122,7 @@ TEST(ReplaySummary, NamesWhoMeansItWorstFirstAndMistakesByKind) {
             "      since 2026-08-21 14:25:58, still firing; 7 events, by chance in fewer than 1 of "
             "10000\n"
             "\n"
-            "Mistakes\n"
+            "Mistakes and limits\n"
             "  Dead key (low): 2 actors since 2026-08-21 14:25:58\n"
             "    most: workspace_id ws_3: 9 events\n");
 }
