@@ -98,7 +98,18 @@ void read_value_map(const Node& node, FieldRule& rule, Diagnostics& diagnostics)
   if (rule.map.empty()) report(node, "an empty 'map' leaves no value", diagnostics);
 }
 
-// {from: ..., capture: ..., map: ..., as: ...}: one alternative per source under `from`.
+void read_when(const Node& node, FieldRule& rule, Diagnostics& diagnostics) {
+  if (!node.is_map() || node.entries().size() != 1) {
+    return report(node, "'when' must name one path and its values", diagnostics,
+                  "for example when: {path: [/v2/keys.verifyKey]}");
+  }
+  const Node::Entry& entry = node.entries().front();
+  rule.when_path = entry.key.text();
+  rule.when_values = read_strings(entry.value, diagnostics).value_or(std::vector<std::string>());
+  if (rule.when_values.empty()) report(node, "'when' needs a value", diagnostics);
+}
+
+// {from: ..., capture: ..., map: ..., as: ..., when: ...}: one alternative per source under `from`.
 void read_detailed(const Node& node, SchemaField& field, Diagnostics& diagnostics) {
   MapReader reader(node, fmt::format("field '{}'", field.name), diagnostics);
   FieldRule rule;
@@ -118,9 +129,14 @@ void read_detailed(const Node& node, SchemaField& field, Diagnostics& diagnostic
       report(*as, "unknown transform", diagnostics, "the only one is 'unkey_urn'");
     }
   }
+  if (const Node* when = reader.optional("when")) read_when(*when, rule, diagnostics);
   reader.finish();
   if (from == nullptr) return;
   for (FieldSource& source : read_sources(*from, diagnostics)) {
+    // Elsewhere the presence of the key alone may already decide a rule.
+    if (!rule.when_path.empty() && source.inner.empty()) {
+      report(*from, "'when' is for sources inside a text, 'a > b'", diagnostics);
+    }
     rule.source = std::move(source);
     field.alternatives.push_back(rule);
   }

@@ -26,6 +26,8 @@
 //     http.response.header.retry-after: "response_headers[Retry-After]"
 //     unkey.operation: {from: path, capture: '^/v[0-9]+/([a-z]+\.[A-Za-z]+)$'}
 //     outcome.code: {from: outcome, map: {DISABLED: "err:unkey:authorization:key_disabled"}}
+//     unkey.key_id:          # only where the value at a path of the record is one of these
+//       - {from: "response_body > data.keyId", when: {path: [/v2/keys.verifyKey]}}
 // A source "A > B" is path B inside the JSON text held by string A; "A[Name]" is the value of
 // header Name in an array of "Name: value" strings (or a member of an object), compared without
 // case.
@@ -65,6 +67,9 @@ struct FieldRule {
   std::string capture = {};                     // RE2 with one group; empty: the whole value
   std::map<std::string, std::string> map = {};  // exact value -> replacement; empty: none
   FieldTransform transform = FieldTransform::None;
+  // The rule holds only where the value at this path is one of `when_values`. Empty: always.
+  std::string when_path = {};
+  std::vector<std::string> when_values = {};
   Location where = {};
 };
 

@@ -45,6 +45,34 @@ OutputSettings parse_output(const Node& node, Diagnostics& diagnostics) {
   return output;
 }
 
+// An entry without an end or an owner stays for ever, so all of it must be there.
+AllowEntry parse_allow(const Node& node, Diagnostics& diagnostics) {
+  AllowEntry entry;
+  entry.where = node.where();
+  MapReader reader(node, "allow entry", diagnostics);
+  for (const char* kind : {"address", "key_id", "workspace_id", "principal_arn"}) {
+    const Node* values = reader.optional(kind);
+    if (!values) continue;
+    if (!entry.kind.empty()) {
+      diagnostics.push_back({values->where(),
+                             "an allow entry has either '" + entry.kind + "' or '" + kind + "'",
+                             "write two entries"});
+      continue;
+    }
+    entry.kind = kind;
+    entry.values = read_strings(*values, diagnostics).value_or(std::vector<std::string>());
+  }
+  if (entry.kind.empty()) {
+    diagnostics.push_back({node.where(), "an allow entry needs somebody to allow",
+                           "address, key_id, workspace_id or principal_arn"});
+  }
+  entry.expires = reader.required_string("expires");
+  entry.owner = reader.required_string("owner");
+  entry.reason = reader.required_string("reason");
+  reader.finish();
+  return entry;
+}
+
 template <class T>
 void check_names(const std::vector<T>& parts, std::string_view what, Diagnostics& diagnostics) {
   std::set<std::string> names;
@@ -121,6 +149,9 @@ ParsedSettings parse_settings(YamlFile file) {
   }
   for (const Node& node : list_of(reader, "outputs", diagnostics)) {
     settings.outputs.push_back(parse_output(node, diagnostics));
+  }
+  for (const Node& node : list_of(reader, "allow", diagnostics)) {
+    settings.allow.push_back(parse_allow(node, diagnostics));
   }
   check_names(settings.inputs, "input", diagnostics);
   check_names(settings.outputs, "output", diagnostics);

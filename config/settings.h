@@ -53,6 +53,16 @@ struct DeadLetterSettings {
   uint64_t max_bytes = 64 << 20;
 };
 
+// Somebody who raises no alert until a certain day, whatever the rules say.
+struct AllowEntry {
+  std::string kind = {};  // address, key_id, workspace_id, principal_arn
+  std::vector<std::string> values = {};
+  std::string expires = {};  // a date or a time; read by whoever has a calendar
+  std::string owner = {};
+  std::string reason = {};
+  Location where = {};
+};
+
 struct Settings {
   YamlFile file = {};
   std::vector<InputSettings> inputs = {};
@@ -63,6 +73,7 @@ struct Settings {
   DeadLetterSettings dead_letter = {};
   std::vector<std::string> rules = {};    // empty: the packs that ship
   std::vector<std::string> schemas = {};  // beside those that ship
+  std::vector<AllowEntry> allow = {};
   std::chrono::milliseconds max_future_skew = std::chrono::minutes(10);
   // Values for `|expand` in rules.
   std::vector<std::pair<std::string, std::vector<std::string>>> placeholders = {};

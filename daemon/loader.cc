@@ -11,6 +11,7 @@
 #include <map>
 #include <system_error>
 
+#include "daemon/allow_list.h"
 #include "rules/rule_set.h"
 
 namespace picket {
@@ -202,6 +203,7 @@ Result<std::shared_ptr<const RuleSet>> load_rules(const LoadRequest& request) {
       read_rule_file(file, request.placeholders, documents);
     }
   }
+  append(problems, apply_allow_list(request.allow, documents));
   if (has_errors(problems)) return std::unexpected(std::move(problems));
   return RuleSet::make(std::move(documents), std::move(schemas));
 }
@@ -211,6 +213,7 @@ LoadRequest load_request(const Settings& settings) {
   request.rules = settings.rules;
   request.schemas = settings.schemas;
   request.placeholders = settings.placeholders;
+  request.allow = settings.allow;
   for (const InputSettings& input : settings.inputs) {
     if (input.own_schema) {
       request.own_schemas.push_back(*input.own_schema);

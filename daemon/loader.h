@@ -42,6 +42,7 @@ struct LoadRequest {
   // it stands here.
   std::vector<std::string> named_schemas = {};
   Placeholders placeholders = {};
+  std::vector<AllowEntry> allow = {};
   bool keep_nodes = false;  // see RuleDocuments
   bool no_rules = false;    // schemas only
 };

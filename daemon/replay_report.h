@@ -9,7 +9,8 @@
 
 namespace picket {
 
-// Who, what, since when, how sure; then causes and the ledger.
+// Who, what, since when, how sure: everybody who is said to mean it, worst first; mistakes by kind;
+// then causes and the ledger.
 std::string summary_text(const ReplayResult& result, size_t logs);
 
 // The same with evidence, as one HTML file without scripts or outside references.

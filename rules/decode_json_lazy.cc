@@ -1,6 +1,7 @@
 // Fields that one pass cannot give: resolved when a rule asks for them, once per event.
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "rules/decode_json_impl.h"
@@ -67,6 +68,13 @@ Value Decoder::Impl::written(FieldId field) {
 }
 
 Value Decoder::Impl::alternative_value(const Alternative& alternative) {
+  // Looked at first: it is cheap, and what does not apply need not be decoded.
+  if (alternative.when_slot != kNoSlot) {
+    const Value condition = slot_value(alternative.when_slot);
+    if (!condition.is_scalar()) return {};
+    const auto& values = alternative.when_values;
+    if (std::find(values.begin(), values.end(), condition.text()) == values.end()) return {};
+  }
   if (alternative.inner >= 0) decode_inner(alternative.inner);
   Value value = slot_value(alternative.slot);
   if (!alternative.header.empty()) value = header_value(value, alternative.header);

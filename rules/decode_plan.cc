@@ -176,6 +176,10 @@ class PlanCompiler {
     result.header = rule.source.header;
     result.map = {rule.map.begin(), rule.map.end()};
     result.transform = rule.transform;
+    if (!rule.when_path.empty()) {
+      result.when_slot = slot(plan_.tree, rule.when_path);
+      result.when_values = rule.when_values;
+    }
     if (!rule.capture.empty()) {
       RE2::Options options;
       options.set_log_errors(false);

@@ -74,11 +74,14 @@ struct Alternative {
   std::shared_ptr<const re2::RE2> capture;
   std::map<std::string, std::string, std::less<>> map;
   FieldTransform transform = FieldTransform::None;
+  // A slot of the record whose text must be one of these.
+  int32_t when_slot = kNoSlot;
+  std::vector<std::string> when_values;
   // The name of the alternative before as a path: it only counts where that one is absent.
   bool path_of_previous = false;
 
   bool plain() const {
-    return inner < 0 && header.empty() && !capture && map.empty() &&
+    return inner < 0 && header.empty() && !capture && map.empty() && when_slot == kNoSlot &&
            transform == FieldTransform::None;
   }
 };

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/allow_list.h"
 #include "daemon/check.h"
 #include "daemon/clock.h"
 #include "daemon/commands/command.h"
@@ -42,6 +43,7 @@ Findings find_problems(const CheckOptions& options) {
   if (parsed) {
     append(findings.problems, parsed->diagnostics);
     append(findings.problems, check_parts(parsed->settings));
+    append(findings.problems, expired_entries(parsed->settings.allow, SystemClock().now()));
     request = load_request(parsed->settings);
   } else {
     append(findings.problems, parsed.error());
@@ -57,7 +59,12 @@ Findings find_problems(const CheckOptions& options) {
   findings.rules = *std::move(rules);
   if (parsed) append(findings.problems, check_schema_names(parsed->settings, *findings.rules));
   append(findings.problems, findings.rules->rejected());
-  if (options.lint) append(findings.problems, lint(*findings.rules, SystemClock().now()));
+  if (!options.lint) return findings;
+  // The rules as they are written: what the allow list adds to each has been reported once.
+  request.allow.clear();
+  if (auto written = load_rules(request)) {
+    append(findings.problems, lint(**written, SystemClock().now()));
+  }
   return findings;
 }
 

@@ -12,6 +12,21 @@
 // An event that matches several of the rules is worth the points of all of them. A late event has
 // faded from its own time to that of the newest.
 //
+// With `first_contact` an event counts only when it is new in those fields, for the same reason as
+// in sequential_test: a program that repeats one mistake for ever makes it once. Two refinements
+// tell somebody who tries from somebody who needs what is refused:
+//  - `occasion`: what comes within that time after a first contact that counted belongs to it. A
+//    deployment that lacks three rights is one occasion; whoever spreads attempts, so that they are
+//    not seen together, has many.
+//  - `repeated`: the share of its points that a contact gives back once it comes again on another
+//    occasion. Whoever needs a right comes back for it; who looks for an open door tries the next.
+//    It is a share below one, so that repeating every attempt delays a prober and does not hide
+//    one.
+// A contact is remembered for four half-lives after it was last seen, and the newest 256 are.
+//
+// Example: half_life 5 d, first_contact, gte 7: two new contacts a day reach 7 with the tenth, on
+// the fifth day; two a week come near 2 and stay there.
+//
 // After 20 half-lives without an event the millionth part that is left is forgotten.
 //
 // Tested by tests/rules/correlators/risk_test.cc.
@@ -20,6 +35,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
+#include <vector>
 
 #include "rules/bytes.h"
 #include "rules/correlator.h"
@@ -30,11 +47,16 @@ namespace {
 
 constexpr int64_t kHalfLivesKept = 20;
 constexpr double kPointsMax = 1e9;
+constexpr size_t kContactsMax = 256;
+constexpr int64_t kContactHalfLives = 4;
 
 struct Options {
   std::vector<double> points = {};  // by role
   Duration half_life = std::chrono::hours(1);
   double gte = 100;
+  bool first_contact = false;
+  Duration occasion{0};
+  double repeated = 0;
   Wiring wiring = {};
 };
 
@@ -62,24 +84,54 @@ Result<Options> read_options(const CorrelationSpec& spec) {
   if (const Node* scores = reader.require("scores")) read_scores(*scores, reader, options);
   options.half_life = reader.duration("half_life", options.half_life);
   options.gte = reader.number("gte", {.min = 0, .max = kPointsMax * kPointsMax});
+  options.first_contact = reader.has("first_contact");
+  if (options.first_contact) reader.fields("first_contact");
+  options.occasion = reader.duration_or_none("occasion", options.occasion);
+  options.repeated = reader.number("repeated", {.min = 0, .max = 1}, options.repeated);
+  for (const char* key : {"occasion", "repeated"}) {
+    if (reader.has(key) && !options.first_contact) {
+      reader.error(key, fmt::format("'{}' means nothing without 'first_contact'", key));
+    }
+  }
   reader.timespan_is(options.half_life, "half_life");
   return reader.finish(std::move(options));
 }
 
+struct Contact {
+  uint64_t value = 0;
+  int64_t first = 0;
+  int64_t last = 0;
+  double points = 0;  // what is left to give back of, as of `first`
+};
+
 class State final : public GroupState {
  public:
-  size_t bytes() const override { return sizeof(*this); }
+  size_t bytes() const override { return sizeof(*this) + contacts.capacity() * sizeof(Contact); }
   void encode(std::string& out) const override {
     put_bytes(out, newest);
     put_bytes(out, sum);
+    put_bytes(out, counted);
+    for (const Contact& contact : contacts) put_bytes(out, contact);
   }
   bool decode(std::string_view in) override {
-    return take_bytes(in, newest) && take_bytes(in, sum) && in.empty() && is_bounded_ms(newest) &&
-           std::isfinite(sum) && sum >= 0;
+    if (!take_bytes(in, newest) || !take_bytes(in, sum) || !take_bytes(in, counted)) return false;
+    contacts.clear();
+    while (!in.empty()) {
+      Contact& contact = contacts.emplace_back();
+      if (!take_bytes(in, contact) || contacts.size() > kContactsMax) return false;
+      if (!is_bounded_ms(contact.first) || !is_bounded_ms(contact.last)) return false;
+      if (!is_points(contact.points)) return false;
+    }
+    return is_bounded_ms(newest) && is_bounded_ms(counted) && is_points(sum);
   }
 
   int64_t newest = -kTimeLimitMs;
-  double sum = 0;  // as of `newest`
+  double sum = 0;                   // as of `newest`
+  int64_t counted = -kTimeLimitMs;  // when the latest occasion began
+  std::vector<Contact> contacts = {};
+
+ private:
+  static bool is_points(double number) { return std::isfinite(number) && number >= 0; }
 };
 
 class Risk final : public Correlator {
@@ -87,6 +139,7 @@ class Risk final : public Correlator {
   explicit Risk(Options options)
       : options_(std::move(options)),
         half_life_(options_.half_life.count()),
+        occasion_(options_.occasion.count()),
         // Ten times 0.1 is to be 1, whatever binary fractions make of it.
         least_(options_.gte * (1 - 1e-9)) {}
 
@@ -95,21 +148,23 @@ class Risk final : public Correlator {
   Judgement process(GroupState& group, const GroupHit& hit) const override {
     auto& state = static_cast<State&>(group);
     const int64_t time = bounded_ms(hit.time);
-    double points = 0;
-    for (uint64_t roles = hit.roles; roles != 0; roles &= roles - 1) {
-      const auto role = static_cast<size_t>(std::countr_zero(roles));
-      if (role < options_.points.size()) points += options_.points[role];
-    }
-    if (time >= state.newest) {
-      state.sum = faded(state.sum, time - state.newest) + points;
+    if (time > state.newest) {
+      state.sum = faded(state.sum, time - state.newest);
       state.newest = time;
-    } else {
-      state.sum += faded(points, state.newest - time);
+    }
+    uint32_t forgotten = 0;
+    if (!options_.first_contact) {
+      state.sum += faded(points_of(hit.roles), state.newest - time);
+    } else if (hit.has_value) {
+      forgotten = contact(state, hit, time);
     }
     return {.holds = state.sum >= least_,
             .value = state.sum,
             .progress = std::min(1.0, state.sum / least_),
-            .score = state.sum};
+            .distinct = options_.first_contact ? std::optional<uint64_t>(state.contacts.size())
+                                               : std::nullopt,
+            .score = state.sum,
+            .forgotten = forgotten};
   }
 
   Duration memory(Duration /*timespan*/) const override {
@@ -126,6 +181,46 @@ class Risk final : public Correlator {
   }
 
  private:
+  double points_of(uint64_t roles) const {
+    double points = 0;
+    for (; roles != 0; roles &= roles - 1) {
+      const auto role = static_cast<size_t>(std::countr_zero(roles));
+      if (role < options_.points.size()) points += options_.points[role];
+    }
+    return points;
+  }
+
+  // Takes note of a contact and what it is worth. Returns how many others gave way to it.
+  uint32_t contact(State& state, const GroupHit& hit, int64_t time) const {
+    const int64_t remembered = state.newest - half_life_ * kContactHalfLives;
+    if (time < remembered) return 0;  // nobody can tell any more whether it is new
+    std::erase_if(state.contacts, [&](const Contact& known) { return known.last < remembered; });
+    for (Contact& known : state.contacts) {
+      if (known.value != hit.value_hash) continue;
+      repeat(state, known, time);
+      return 0;
+    }
+    // Occasions are told apart in both directions: rows may come out of order.
+    const bool counts = std::abs(time - state.counted) >= occasion_;
+    const double points = counts ? points_of(hit.roles) : 0;
+    if (counts) state.counted = std::max(state.counted, time);
+    state.sum += faded(points, state.newest - time);
+    state.contacts.push_back({hit.value_hash, time, time, points});
+    if (state.contacts.size() <= kContactsMax) return 0;
+    state.contacts.erase(
+        std::min_element(state.contacts.begin(), state.contacts.end(),
+                         [](const Contact& a, const Contact& b) { return a.last < b.last; }));
+    return 1;
+  }
+
+  void repeat(State& state, Contact& known, int64_t time) const {
+    known.last = std::max(known.last, time);
+    if (time - known.first < std::max<int64_t>(occasion_, 1)) return;
+    const double left = faded(known.points, std::max<int64_t>(state.newest - known.first, 0));
+    state.sum = std::max(0.0, state.sum - options_.repeated * left);
+    known.points = 0;
+  }
+
   double faded(double points, int64_t age) const {
     if (age > half_life_ * kHalfLivesKept) return 0;
     return points * std::exp2(-static_cast<double>(age) / static_cast<double>(half_life_));
@@ -133,6 +228,7 @@ class Risk final : public Correlator {
 
   Options options_;
   int64_t half_life_;
+  int64_t occasion_;
   double least_;
 };
 

@@ -58,6 +58,29 @@ max_future_skew: 1h
   EXPECT_EQ(settings.max_future_skew, std::chrono::hours(1));
 }
 
+TEST(Settings, AllowEntriesNeedAnEndAnOwnerAndAReason) {
+  ParsedSettings parsed = parse(R"(
+allow:
+  - {address: 203.0.113.0/24, expires: 2027-01-31, owner: platform, reason: nightly test}
+  - {workspace_id: [ws_1, ws_2], expires: 2027-01-31, owner: platform, reason: nightly test}
+)");
+  EXPECT_TRUE(parsed.diagnostics.empty());
+  ASSERT_EQ(parsed.settings.allow.size(), 2u);
+  EXPECT_EQ(parsed.settings.allow[0].kind, "address");
+  EXPECT_EQ(parsed.settings.allow[0].expires, "2027-01-31");
+  EXPECT_EQ(parsed.settings.allow[1].values, (std::vector<std::string>{"ws_1", "ws_2"}));
+  for (const char* wrong : {
+           "{address: 1.2.3.4, owner: a, reason: b}",
+           "{address: 1.2.3.4, expires: 2027-01-31, reason: b}",
+           "{address: 1.2.3.4, expires: 2027-01-31, owner: a}",
+           "{expires: 2027-01-31, owner: a, reason: b}",
+           "{address: 1.2.3.4, key_id: k, expires: 2027-01-31, owner: a, reason: b}",
+           "{adress: 1.2.3.4, key_id: k, expires: 2027-01-31, owner: a, reason: b}",
+       }) {
+    EXPECT_EQ(parse("allow:\n  - " + std::string(wrong) + "\n").diagnostics.size(), 1u) << wrong;
+  }
+}
+
 TEST(Settings, SchemaMayStandInTheInput) {
   ParsedSettings parsed = parse(R"(
 inputs:

@@ -83,5 +83,49 @@ TEST_F(ReplayTest, ReportsEscapeWhatTheLogSays) {
       << text;
 }
 
+Alert alert_of(std::string title, Verdict verdict, Level level, std::string workspace) {
+  Alert alert;
+  alert.rule.title = std::move(title);
+  alert.verdict = verdict;
+  alert.severity = level;
+  alert.labels = {{"severity", "x"}, {"workspace_id", std::move(workspace)}};
+  alert.starts_at = *parse_rfc3339("2026-08-21T14:25:58.207Z");
+  alert.events = 7;
+  return alert;
+}
+
+TEST(ReplaySummary, NamesWhoMeansItWorstFirstAndMistakesByKind) {
+  ReplayResult result;
+  result.alerts = {
+      alert_of("Dead key", Verdict::Misuse, Level::Low, "ws_1"),
+      alert_of("Slow", Verdict::BoundaryTesting, Level::High, "ws_2"),
+      alert_of("Dead key", Verdict::Misuse, Level::Low, "ws_3"),
+      alert_of("Spray", Verdict::CredentialAbuse, Level::Medium, "ws_4"),
+      alert_of("Got through", Verdict::BoundaryTesting, Level::Critical, "ws_4"),
+  };
+  result.alerts[2].events = 9;
+  result.alerts[1].measure.false_alarm = 0.0001;
+  result.alerts[4].labels.insert(result.alerts[4].labels.begin(), {"client_address", "192.0.2.1"});
+  result.alerts[3].ends_at = *parse_rfc3339("2026-08-21T15:00:00Z");
+  const std::string text = summary_text(result, 1);
+  EXPECT_EQ(text.substr(0, text.find("\nRefusals by cause")),
+            "5 alerts: 3 of abuse, by 2 actors; 2 of mistakes and limits\n"
+            "\n"
+            "  CRITICAL  workspace_id ws_4\n"
+            "    Spray (medium, credential_abuse)\n"
+            "      since 2026-08-21 14:25:58, until 2026-08-21 15:00:00; 7 events\n"
+            "    Got through (critical, boundary_testing; client_address 192.0.2.1)\n"
+            "      since 2026-08-21 14:25:58, still firing; 7 events\n"
+            "\n"
+            "  HIGH  workspace_id ws_2\n"
+            "    Slow (high, boundary_testing)\n"
+            "      since 2026-08-21 14:25:58, still firing; 7 events, by chance in fewer than 1 of "
+            "10000\n"
+            "\n"
+            "Mistakes and limits\n"
+            "  Dead key (low): 2 actors since 2026-08-21 14:25:58\n"
+            "    most: workspace_id ws_3: 9 events\n");
+}
+
 }  // namespace
 }  // namespace picket

@@ -22,6 +22,7 @@ fields:
   header: "headers[Retry-After]"
   op: {from: path, capture: '^/v[0-9]+/([a-z.]+)$'}
   outcome: {from: code, map: {DISABLED: off, "": empty}}
+  checked: {from: 'body > keyId', when: {path: [/v2/verify, /v1/verify]}}
   workspace: workspace_id
 )";
 
@@ -162,6 +163,11 @@ TEST(DecodeJson, MappedFields) {
       {R"("headers":[1,null,"bare"])", "header", "absent"},
       {R"("path":"/v2/keys.verify")", "op", "string:keys.verify"},
       {R"("path":"/v2/keys.verify/x")", "op", "absent"},
+      {R"("path":"/v2/verify","body":"{\"keyId\":\"k\"}")", "checked", "string:k"},
+      {R"("body":"{\"keyId\":\"k\"}","path":"\/v1\/verify")", "checked", "string:k"},
+      {R"("path":"/v2/create","body":"{\"keyId\":\"k\"}")", "checked", "absent"},
+      {R"("body":"{\"keyId\":\"k\"}")", "checked", "absent"},
+      {R"("path":["/v2/verify"],"body":"{\"keyId\":\"k\"}")", "checked", "absent"},
       {R"("code":"DISABLED")", "outcome", "string:off"},
       {R"("code":"OTHER")", "outcome", "absent"},
       {R"("plain":1)", "plain", "number:1"},
@@ -169,7 +175,7 @@ TEST(DecodeJson, MappedFields) {
       {R"("extra":{"deep":{"plain":2}},"plain":1)", "plain", "number:1"},
   };
   DecodeRun run({kMapped}, {"status", "first", "inner", "inner.deep", "urn", "header", "op",
-                            "outcome", "plain"});
+                            "outcome", "checked", "plain"});
   for (const Case& c : cases) {
     EXPECT_EQ(run.field(std::string("{\"m\":1,") + c.line + "}", c.field), c.expected) << c.line;
   }

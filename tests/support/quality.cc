@@ -53,11 +53,18 @@ class Identities {
       const Caller& caller = scenario.callers[i];
       by_label_["key_id"].emplace(caller.key_id, i);
       by_label_["workspace_id"].emplace(caller.client.workspace_id, i);
+      for (const std::string& key : caller.more_keys) by_label_["key_id"].emplace(key, i);
+      for (const std::string& id : caller.more_workspaces) {
+        by_label_["workspace_id"].emplace(id, i);
+      }
       by_label_["client_address"].emplace(caller.client.ip_address, i);
+      by_label_["key_space_id"].emplace("ks_" + std::to_string(i), i);
+      by_label_["app_id"].emplace("app_" + std::to_string(i), i);
     }
   }
   std::optional<uint32_t> find(const Alert& alert) const {
-    for (const char* name : {"key_id", "workspace_id", "client_address"}) {
+    for (const char* name :
+         {"key_id", "workspace_id", "client_address", "key_space_id", "app_id"}) {
       for (const auto& [label, value] : alert.labels) {
         if (label != name) continue;
         const auto& known = by_label_.at(name);
@@ -68,7 +75,7 @@ class Identities {
   }
 
  private:
-  std::map<std::string_view, std::unordered_map<std::string_view, uint32_t>> by_label_;
+  std::map<std::string_view, std::unordered_map<std::string, uint32_t>> by_label_;
 };
 
 std::vector<AlertEvent> run(const std::shared_ptr<const RuleSet>& rules, const Scenario& scenario,
@@ -141,6 +148,7 @@ void measure(const std::shared_ptr<const RuleSet>& rules, const Scenario& scenar
     const std::optional<uint32_t> caller = identities.find(alert);
     if (!caller) {
       quality.complaints += "nobody fits an alert of " + alert.rule.name + "\n";
+      ++quality.false_alarms;
       continue;
     }
     const auto [at, is_new] = accused.try_emplace(*caller, alert.starts_at, alert.rule.name);

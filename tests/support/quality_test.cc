@@ -1,7 +1,8 @@
 // The shipped rules against callers whose intent is known: every hostile one is found soon, no
 // honest one is called hostile, and refusals get their right cause.
 //
-// PICKET_QUALITY_SEEDS=10 runs that many days with 100 honest and 30 hostile callers each.
+// PICKET_QUALITY_SEEDS=10 runs that many days with 100 honest callers and hostile ones of every
+// kind, and as many times three weeks with one caller of each kind that takes its time.
 #include "tests/support/quality.h"
 
 #include <gtest/gtest.h>
@@ -22,10 +23,19 @@
 namespace picket {
 namespace {
 
-ScenarioOptions small_day() {
+ScenarioOptions one_of_each(Cast cast) {
   ScenarioOptions options;
-  options.honest = static_cast<uint32_t>(honest_kinds().size());
-  options.hostile = static_cast<uint32_t>(hostile_kinds().size());
+  options.cast = cast;
+  options.honest = static_cast<uint32_t>(cast_of(cast, false).size());
+  options.hostile = static_cast<uint32_t>(cast_of(cast, true).size());
+  return options;
+}
+
+ScenarioOptions small_day() { return one_of_each(Cast::Day); }
+
+ScenarioOptions three_weeks() {
+  ScenarioOptions options = one_of_each(Cast::Weeks);
+  options.length = 21 * Duration(24 * 3'600'000);
   return options;
 }
 
@@ -45,17 +55,37 @@ TEST(Quality, EveryIntentIsJudged) {
   expect_goals(quality);
 }
 
-TEST(Quality, ManyDays) {
-  const char* seeds = std::getenv("PICKET_QUALITY_SEEDS");
-  if (!seeds) GTEST_SKIP() << "PICKET_QUALITY_SEEDS says how many days";
-  const std::shared_ptr<const RuleSet> rules = shipped_rules();
+TEST(Quality, PatienceDoesNotHelp) {
   Quality quality;
-  ScenarioOptions options;
-  const int days = std::atoi(seeds);
-  for (int i = 1; i <= days; ++i) {
+  measure(shipped_rules(), make_scenario(three_weeks()), quality);
+  expect_goals(quality);
+}
+
+// Adds what `options` give with that many other seeds.
+void many(ScenarioOptions options, int seeds, Quality& quality) {
+  const std::shared_ptr<const RuleSet> rules = shipped_rules();
+  for (int i = 1; i <= seeds; ++i) {
     options.seed = static_cast<uint64_t>(i) * 7919;
     measure(rules, make_scenario(options), quality);
   }
+}
+
+TEST(Quality, ManyDays) {
+  const char* seeds = std::getenv("PICKET_QUALITY_SEEDS");
+  if (!seeds) GTEST_SKIP() << "PICKET_QUALITY_SEEDS says how many days";
+  ScenarioOptions options = small_day();
+  options.honest = 100;
+  Quality quality;
+  many(options, std::atoi(seeds), quality);
+  std::cout << summary(quality);
+  expect_goals(quality);
+}
+
+TEST(Quality, ManyWeeks) {
+  const char* seeds = std::getenv("PICKET_QUALITY_SEEDS");
+  if (!seeds) GTEST_SKIP() << "PICKET_QUALITY_SEEDS says how many times three weeks";
+  Quality quality;
+  many(three_weeks(), std::atoi(seeds), quality);
   std::cout << summary(quality);
   expect_goals(quality);
 }

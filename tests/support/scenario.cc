@@ -105,6 +105,32 @@ void Plan::verification(Timestamp time, std::string_view outcome, std::string_vi
   add(time, cause, std::move(text));
 }
 
+void Plan::key_check(Timestamp time, std::string_view source, std::string_view outcome,
+                     std::string_view key_id) {
+  const std::string number = std::to_string(caller_);
+  request_.request_id = random_.id("req_");
+  const bool known = !key_id.empty();
+  std::string text = "{\"request_id\":\"" + request_.request_id;
+  text += "\",\"time\":" + std::to_string(to_ms(time)) + ",\"workspace_id\":\"";
+  if (known) text += who_.client.workspace_id;
+  text += "\",\"key_space_id\":\"" + (known ? "ks_" + number : std::string());
+  text.append(R"(","identity_id":"","external_id":"","key_id":")").append(key_id);
+  text.append(R"(","region":"us-east-1","source":")").append(source);
+  text += "\",\"app_id\":\"" + (source == "gateway" ? "app_" + number : std::string());
+  text.append(R"(","outcome":")").append(outcome);
+  text += R"(","tags":[],"spent_credits":0,"latency":2})";
+  add(time, outcome == "VALID" ? "" : "credential_state", std::move(text));
+}
+
+void Plan::denied_line(Timestamp time, std::string_view key_id, std::string_view permission) {
+  request_.request_id.clear();
+  std::string text = "{\"time\":" + std::to_string(to_ms(time));
+  text += R"(,"level":"WARN","msg":"principal authorization denied","workspace_id":")";
+  text += who_.client.workspace_id + R"(","subject_type":"rootkey","subject_id":")";
+  text.append(key_id).append(R"(","required_permissions":")").append(permission).append("\"}");
+  add(time, "insufficient_permissions", std::move(text));
+}
+
 void Plan::add(Timestamp time, std::string_view cause, std::string text) {
   if (time >= end()) return;
   const double late = random_.unit() * static_cast<double>(options_.spread.count());
@@ -117,11 +143,19 @@ void Plan::add(Timestamp time, std::string_view cause, std::string text) {
   row.text = std::move(text);
 }
 
+std::vector<CallerKind> cast_of(Cast cast, bool hostile) {
+  if (cast == Cast::Weeks) return hostile ? hostile_kinds_of_weeks() : honest_kinds_of_weeks();
+  std::vector<CallerKind> kinds = hostile ? hostile_kinds() : honest_kinds();
+  const std::vector<CallerKind> more = hostile ? patient_kinds() : team_kinds();
+  kinds.insert(kinds.end(), more.begin(), more.end());
+  return kinds;
+}
+
 Scenario make_scenario(const ScenarioOptions& options) {
   Scenario scenario;
   scenario.callers.reserve(options.honest + options.hostile);
-  write_callers(options, honest_kinds(), false, scenario);
-  write_callers(options, hostile_kinds(), true, scenario);
+  write_callers(options, cast_of(options.cast, false), false, scenario);
+  write_callers(options, cast_of(options.cast, true), true, scenario);
   std::stable_sort(scenario.rows.begin(), scenario.rows.end(),
                    [](const ScenarioRow& a, const ScenarioRow& b) {
                      return std::tie(a.arrival, a.request_id) < std::tie(b.arrival, b.request_id);

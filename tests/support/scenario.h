@@ -8,7 +8,8 @@
 //
 // Invariants
 //  1. Equal options give equal bytes.
-//  2. Callers share no workspace and no key. Only the tenants of a shared address share that.
+//  2. Callers share no workspace and no key. Only the tenants of a shared address share that. One
+//     that stands for several people may have several keys and workspaces.
 //  3. Every row that the API refused has a cause, and no other row has one.
 // Thread rule: plain values.
 #pragma once
@@ -25,7 +26,11 @@
 
 namespace picket {
 
+// Day: every kind of caller. Weeks: those whose doings take that long, with few rows a day.
+enum class Cast { Day, Weeks };
+
 struct ScenarioOptions {
+  Cast cast = Cast::Day;
   uint64_t seed = 1;
   Timestamp start = timestamp_ms(1'787'270'400'000);  // midnight
   Duration length{24 * 3'600'000};
@@ -41,6 +46,8 @@ struct Caller {
   bool fast = false;   // hostile: tries at least one thing a minute
   Client client = {};  // its workspace, address and program
   std::string key_id = {};
+  std::vector<std::string> more_keys = {};
+  std::vector<std::string> more_workspaces = {};
 };
 
 struct ScenarioRow {
@@ -83,6 +90,12 @@ class Plan {
   // A row of key_verifications instead, for the caller's key.
   void verification(Timestamp time, std::string_view outcome, std::string_view path,
                     std::string_view cause = {});
+  // The same for any key, without a path. Of a key that the gateway does not know, which `key_id`
+  // says by being empty, the row names the app only.
+  void key_check(Timestamp time, std::string_view source, std::string_view outcome,
+                 std::string_view key_id);
+  // A line of the process log that names the key and the missing permission, and no address.
+  void denied_line(Timestamp time, std::string_view key_id, std::string_view permission);
 
  private:
   void add(Timestamp time, std::string_view cause, std::string text);
@@ -105,5 +118,14 @@ struct CallerKind {
 // In scenario_honest.cc and scenario_hostile.cc; the first honest kind is the ordinary one.
 std::vector<CallerKind> honest_kinds();
 std::vector<CallerKind> hostile_kinds();
+// In scenario_teams.cc and scenario_patient.cc: many people and jobs in one workspace, and probers
+// who hide among others or take their time.
+std::vector<CallerKind> team_kinds();
+std::vector<CallerKind> patient_kinds();
+// The cast of weeks, in the same files.
+std::vector<CallerKind> honest_kinds_of_weeks();
+std::vector<CallerKind> hostile_kinds_of_weeks();
+
+std::vector<CallerKind> cast_of(Cast cast, bool hostile);
 
 }  // namespace picket

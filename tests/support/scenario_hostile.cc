@@ -17,31 +17,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-struct Right {
-  std::string_view operation;
-  std::string_view permission;
-};
-constexpr std::array<Right, 18> kRights = {{
-    {"apis.deleteApi", "api.*.delete_api"},
-    {"keys.deleteKey", "api.*.delete_key"},
-    {"keys.updateKey", "api.*.update_key"},
-    {"keys.createKey", "api.*.create_key"},
-    {"keys.getKey", "api.*.read_key"},
-    {"apis.listKeys", "api.*.read_api"},
-    {"permissions.createRole", "rbac.*.create_role"},
-    {"permissions.deleteRole", "rbac.*.delete_role"},
-    {"permissions.createPermission", "rbac.*.create_permission"},
-    {"permissions.deletePermission", "rbac.*.delete_permission"},
-    {"identities.deleteIdentity", "identity.*.delete_identity"},
-    {"identities.updateIdentity", "identity.*.update_identity"},
-    {"identities.getIdentity", "identity.*.read_identity"},
-    {"ratelimit.setOverride", "ratelimit.*.set_override"},
-    {"ratelimit.deleteOverride", "ratelimit.*.delete_override"},
-    {"projects.deleteProject", "project.*.delete_project"},
-    {"environments.listEnvironmentVariables", "environment.*.read_environment"},
-    {"gateway.setPolicies", "gateway.*.set_policies"},
-}};
-
 // Tries each right once, from a random one on.
 void try_rights(Plan& plan, Timestamp time, size_t count, Duration mean) {
   const size_t first = plan.random().below(kRights.size());

@@ -70,6 +70,15 @@ void foreign_portal_key(Plan& plan, Timestamp time, std::string_view key_id) {
            "key does not belong to portal session identity: key not found");
 }
 
+void gone(Plan& plan, Timestamp time, std::string_view api_id) {
+  Request& request = plan.begin(time, "apis.deleteApi");
+  name_target(request, {"apiId", api_id});
+  refuse(request, 404, "Not Found", "unkey/data/api_not_found");
+  request.refusal.detail = "The requested API does not exist or has been deleted.";
+  request.refusal.internal = "api not found: api not found";
+  plan.send("order_dependency");
+}
+
 void protect_api(Plan& plan, Timestamp time, std::string_view api_id) {
   Request& request = plan.begin(time, "apis.deleteApi");
   name_target(request, {"apiId", api_id});

@@ -81,6 +81,57 @@ TEST(Risk, ManyEventsDoNotWearItOut) {
   EXPECT_EQ(run.hit(30 * kHour + 1, 0).value, 0);
 }
 
+constexpr char kContacts[] =
+    "type: risk, scores: {a: 1, b: 4}, half_life: 1h, gte: 3, first_contact: x, occasion: 10m, "
+    "repeated: 0.75";
+constexpr int64_t kMinute = 60'000;
+
+TEST(Risk, OnlyFirstContactsCount) {
+  CorrelatorRun run("type: risk, scores: {a: 1}, half_life: 1h, gte: 3, first_contact: x");
+  EXPECT_EQ(run.hit(0).value, 0) << "without the field";
+  EXPECT_EQ(run.value_hit(0, 1, 7).value, 1);
+  EXPECT_EQ(run.value_hit(0, 1, 7).value, 1);
+  EXPECT_EQ(run.value_hit(0, 1, 8).value, 2);
+  run.reload();
+  EXPECT_EQ(run.value_hit(0, 1, 8).value, 2);
+  const Judgement third = run.value_hit(0, 1, 9);
+  EXPECT_TRUE(third.holds);
+  EXPECT_EQ(third.distinct, 3U);
+}
+
+TEST(Risk, AContactIsNewAgainAfterFourHalfLives) {
+  CorrelatorRun run("type: risk, scores: {a: 1}, half_life: 1h, gte: 3, first_contact: x");
+  run.value_hit(0, 1, 7);
+  EXPECT_NEAR(run.value_hit(4 * kHour, 1, 7).value, 1.0 / 16, 1e-9);
+  EXPECT_NEAR(run.value_hit(8 * kHour + 1, 1, 7).value, 1 + 1.0 / 256, 1e-6);
+}
+
+TEST(Risk, WhatComesSoonBelongsToTheSameOccasion) {
+  CorrelatorRun run(kContacts);
+  EXPECT_EQ(run.value_hit(0, 1, 1).value, 1);
+  EXPECT_NEAR(run.value_hit(10 * kMinute - 1, 1, 2).value, std::exp2(-1.0 / 6), 1e-6);
+  EXPECT_NEAR(run.value_hit(10 * kMinute, 1, 3).value, 1 + std::exp2(-1.0 / 6), 1e-6);
+  EXPECT_LT(run.value_hit(5 * kMinute, 1, 4).value, 2) << "late, and within both occasions";
+}
+
+TEST(Risk, AContactThatComesAgainGivesBackItsShareOnce) {
+  CorrelatorRun run(kContacts);
+  run.value_hit(0, 2, 1);
+  EXPECT_NEAR(run.value_hit(kMinute, 2, 1).value, 4 * std::exp2(-1.0 / 60), 1e-6) << "too soon";
+  EXPECT_NEAR(run.value_hit(kHour, 2, 1).value, 0.5, 1e-9);
+  run.reload();
+  EXPECT_NEAR(run.value_hit(kHour, 2, 1).value, 0.5, 1e-9);
+  EXPECT_NEAR(run.value_hit(2 * kHour, 2, 1).value, 0.25, 1e-9);
+}
+
+TEST(Risk, RemembersABoundedNumberOfContacts) {
+  CorrelatorRun run("type: risk, scores: {a: 1}, half_life: 1h, gte: 3, first_contact: x");
+  uint64_t lost = 0;
+  for (uint64_t i = 0; i < 300; ++i) lost += run.value_hit(static_cast<int64_t>(i), 1, i).forgotten;
+  EXPECT_EQ(lost, 44U);
+  EXPECT_EQ(run.value_hit(300, 1, 299).distinct, 256U);
+}
+
 TEST(Risk, Describes) {
   CorrelatorRun run(kOptions);
   run.hit(0, kStrong);
@@ -104,6 +155,12 @@ TEST(Risk, FillsTheSpecAndReportsEveryProblem) {
             }));
   EXPECT_EQ(problems_of("type: risk, scores: [a], gte: 1"),
             (std::vector<std::string>{"3:37 'scores' must be a map of rules to points"}));
+  EXPECT_EQ(problems_of("type: risk, scores: {a: 1}, gte: 1, occasion: 1h, repeated: 1"),
+            (std::vector<std::string>{
+                "3:77 'repeated' must be greater than 0 and less than 1",
+                "3:63 'occasion' means nothing without 'first_contact'",
+                "3:77 'repeated' means nothing without 'first_contact'",
+            }));
 }
 
 TEST(Risk, SurvivesAnything) {
@@ -112,6 +169,11 @@ TEST(Risk, SurvivesAnything) {
   run.forget();
   run.hit(1'000);
   survive_any_state(run);
+  CorrelatorRun contacts(kContacts);
+  survive_extreme_times(contacts);
+  contacts.forget();
+  contacts.value_hit(1'000, 1, 1);
+  survive_any_state(contacts);
 }
 
 }  // namespace
