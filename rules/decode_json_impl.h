@@ -167,6 +167,7 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
   int recognise(const MarkerSet& seen);
   void emit(size_t schema);
 
+  bool known_absent(const Alternative& alternative) const;
   Value alternative_value(const Alternative& alternative);
   Value slot_value(int32_t slot);
   Value header_value(const Value& headers, std::string_view name);

@@ -31,16 +31,20 @@ void Decoder::Impl::resolve(Event& event, FieldId field) {
   // No JSON text inside a string is decoded for a key or two that do not occur in it.
   constexpr size_t kKeysMax = 2;
   const auto any_text = [](const void*, std::string_view) { return true; };
+  const FieldPlan& plan = current_.plan->fields[field];
   const bool few = current_.state->inner_keys[field].size() <= kKeysMax;
   if (few && !may_hold(field, any_text, nullptr)) {
     event.set(field, {});
     return;
   }
-  const FieldPlan& plan = current_.plan->fields[field];
   Value chosen;
   bool there = false;  // the alternative before had a value, if only an empty one
   for (const Alternative& alternative : plan.alternatives) {
     if (alternative.path_of_previous && there) continue;
+    if (known_absent(alternative)) {
+      there = false;
+      continue;
+    }
     Value value = alternative_value(alternative);
     there = value.kind != ValueKind::Absent;
     if (!empty_value(value)) {
@@ -65,6 +69,15 @@ Value Decoder::Impl::written(FieldId field) {
     return scalar && value.size > 0 ? value : Value{};
   }
   return {};
+}
+
+// What is known without decoding anything.
+bool Decoder::Impl::known_absent(const Alternative& alternative) const {
+  const auto inner = static_cast<size_t>(alternative.inner);
+  const bool decoded =
+      alternative.inner < 0 || (inner_.plan == current_.plan && inner < inner_.epochs.size() &&
+                                inner_.epochs[inner] == event_.epoch());
+  return decoded && slots_[static_cast<size_t>(alternative.slot)].epoch != event_.epoch();
 }
 
 Value Decoder::Impl::alternative_value(const Alternative& alternative) {

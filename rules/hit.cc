@@ -23,7 +23,9 @@ void HitWriter::capture(uint16_t index, std::string_view value) {
 void HitWriter::finish() { std::memcpy(out_.data() + count_at_, &count_, sizeof(count_)); }
 
 bool HitView::parse(std::string_view record, size_t captures) {
-  values_.assign(captures, {});
+  for (uint16_t place : there_) values_[place] = {};
+  there_.clear();
+  values_.resize(captures);
   uint32_t rules = 0;
   if (!take_bytes(record, rules) || rules > record.size() / sizeof(RuleId)) return false;
   rules_.resize(rules);
@@ -37,6 +39,7 @@ bool HitView::parse(std::string_view record, size_t captures) {
     if (!take_bytes(record, index) || !take_bytes(record, size)) return false;
     if (index >= captures || size > record.size()) return false;
     values_[index] = record.substr(0, size);
+    there_.push_back(index);
     record.remove_prefix(size);
   }
   return record.empty();

@@ -99,6 +99,7 @@ class HitView {
  private:
   std::vector<RuleId> rules_;
   std::vector<std::string_view> values_;  // without data: not there
+  std::vector<uint16_t> there_;           // places of the values that are there
 };
 
 }  // namespace picket
