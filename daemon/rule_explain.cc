@@ -168,16 +168,18 @@ class Explainer final : public EventObserver {
 
   // How hits of `rule` feed the correlation that is explained, or null.
   const Feed* feed_of(RuleId rule) const {
-    const auto mine = [this](const Feed& feed) {
-      return static_cast<int>(feed.correlation) == info_.correlation;
+    const auto mine = [this](RuleId id) -> const Feed* {
+      for (const Feed& feed : rules_->feeds(id)) {
+        if (static_cast<int>(feed.correlation) == info_.correlation) return &feed;
+      }
+      return nullptr;
     };
-    for (const Feed& feed : rules_->feeds(rule)) {
-      if (mine(feed)) return &feed;
+    if (const Feed* feed = mine(rule)) return feed;
+    if (const RuleId parted = rules_->background_feed(rule); parted != 0) {
+      if (const Feed* feed = mine(parted)) return feed;
     }
     for (const GuardedFeed& guarded : rules_->guarded_feeds(rule)) {
-      for (const Feed& feed : rules_->feeds(guarded.feed)) {
-        if (mine(feed)) return &feed;
-      }
+      if (const Feed* feed = mine(guarded.feed)) return feed;
     }
     return nullptr;
   }

@@ -205,6 +205,9 @@ void Processor::write_hit(const Matcher::Subject& subject) {
   const SchemaRules& rules = rules_->for_schema(event.schema);
   for (RuleId rule : matched_rules_) {
     if (!rules_->feeds(rule).empty()) feeding_.rules.push_back(rule);
+    if (RuleId parted = rules_->background_feed(rule); parted != 0) {
+      feeding_.rules.push_back(parted);
+    }
     for (const GuardedFeed& guarded : rules_->guarded_feeds(rule)) {
       bool feeds = rules.guards.matches(guarded.guard, subject);
       if (feeds) feeding_.rules.push_back(guarded.feed);
@@ -218,25 +221,27 @@ void Processor::write_hit(const Matcher::Subject& subject) {
 void Processor::part_background() {
   feeding_.background.clear();
   const auto background = [this](RuleId rule) { return !rules_->quanta(rule).empty(); };
+  std::vector<RuleId>& rules = feeding_.rules;
+  if (std::none_of(rules.begin(), rules.end(), background)) return;
+  if (std::all_of(rules.begin(), rules.end(), background)) return rules.swap(feeding_.background);
   const auto feeds_too = [this](RuleId rule, uint32_t correlation) {
     const std::vector<Feed>& feeds = rules_->feeds(rule);
     return std::any_of(feeds.begin(), feeds.end(),
                        [&](const Feed& feed) { return feed.correlation == correlation; });
   };
-  for (RuleId rule : feeding_.rules) {
+  for (RuleId rule : rules) {
     if (!background(rule)) continue;
-    const bool shared =
-        std::any_of(feeding_.rules.begin(), feeding_.rules.end(), [&](RuleId other) {
-          const std::vector<Feed>& feeds = rules_->feeds(rule);
-          return !background(other) &&
-                 std::any_of(feeds.begin(), feeds.end(),
-                             [&](const Feed& feed) { return feeds_too(other, feed.correlation); });
-        });
+    const std::vector<Feed>& feeds = rules_->feeds(rule);
+    const bool shared = std::any_of(rules.begin(), rules.end(), [&](RuleId other) {
+      return !background(other) && std::any_of(feeds.begin(), feeds.end(), [&](const Feed& feed) {
+        return feeds_too(other, feed.correlation);
+      });
+    });
     if (!shared) feeding_.background.push_back(rule);
   }
-  std::erase_if(feeding_.rules, [this](RuleId rule) {
-    return std::find(feeding_.background.begin(), feeding_.background.end(), rule) !=
-           feeding_.background.end();
+  std::erase_if(rules, [this](RuleId rule) {
+    const auto& parted = feeding_.background;
+    return std::find(parted.begin(), parted.end(), rule) != parted.end();
   });
 }
 

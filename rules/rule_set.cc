@@ -60,6 +60,7 @@ class RuleSetCompiler {
     wire_correlations({set_->documents_, set_->fields_, set_->predicates_, set_->captures_,
                        set_->rules_, set_->correlations_, set_->feeds_, set_->guarded_,
                        set_->guards_});
+    part_background();
     for (const std::vector<Feed>& feeds : set_->feeds_) {
       std::set<uint16_t> captures;
       add_captures(feeds, captures);
@@ -147,6 +148,22 @@ class RuleSetCompiler {
     set_->guarded_.resize(set_->rules_.size());
   }
 
+  // Gives the background feeds of a detection that has others too an id of their own, so that their
+  // hits can be left out when they repeat.
+  void part_background() {
+    set_->background_feeds_.assign(set_->rules_.size(), 0);
+    for (size_t rule = 0; rule < set_->documents_.detections.size(); ++rule) {
+      std::vector<Feed>& feeds = set_->feeds_[rule];
+      const auto others = [](const Feed& feed) { return feed.quantum == Duration(0); };
+      const auto first = std::stable_partition(feeds.begin(), feeds.end(), others);
+      if (first == feeds.begin() || first == feeds.end()) continue;
+      std::vector<Feed> background(first, feeds.end());
+      feeds.erase(first, feeds.end());
+      set_->background_feeds_[rule] = static_cast<RuleId>(set_->feeds_.size());
+      set_->feeds_.push_back(std::move(background));
+    }
+  }
+
   void add_rules(size_t s) {
     const Schema& schema = source_schemas_[s];
     SchemaRules& rules = set_->schemas_[s];
@@ -162,6 +179,9 @@ class RuleSetCompiler {
       add_captures(set_->feeds_[i], captures);
       for (const GuardedFeed& guarded : set_->guarded_[i]) {
         add_captures(set_->feeds_[guarded.feed], captures);
+      }
+      if (RuleId parted = set_->background_feeds_[i]; parted != 0) {
+        add_captures(set_->feeds_[parted], captures);
       }
     }
     for (const CompiledCondition& guard : set_->guards_) {

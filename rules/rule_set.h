@@ -114,7 +114,10 @@ class RuleSet {
   // By the same ids: the quanta of such hits when they are of the background for all that they
   // feed, else nothing.
   const std::vector<Duration>& quanta(RuleId rule) const { return quanta_[rule]; }
-  // Ids that feeds() takes: those of the rules, then those of guarded feeds.
+  // The id of those feeds of a detection that are of the background, when others of it are not: a
+  // hit carries it beside the rule's. Else 0.
+  RuleId background_feed(RuleId rule) const { return background_feeds_[rule]; }
+  // Ids that feeds() takes: those of the rules, then those of guarded and background feeds.
   size_t feed_ids() const { return feeds_.size(); }
   const std::vector<GuardedFeed>& guarded_feeds(RuleId rule) const { return guarded_[rule]; }
   // By GuardedFeed::guard, for matches of correlations (see match_event.h).
@@ -144,6 +147,7 @@ class RuleSet {
   std::vector<std::vector<Feed>> feeds_;
   std::vector<std::vector<uint16_t>> fed_captures_;
   std::vector<std::vector<Duration>> quanta_;
+  std::vector<RuleId> background_feeds_;           // by RuleId
   std::vector<std::vector<GuardedFeed>> guarded_;  // by RuleId
   std::vector<CompiledCondition> guards_;          // by GuardedFeed::guard
   std::vector<FieldId> captures_;
