@@ -204,6 +204,28 @@ TEST(DecodeJson, ValuesOfTheLineBeforeNeverShowThrough) {
   }
 }
 
+TEST(DecodeJson, WhatCapturesFoundIsRememberedPerTextAndCapture) {
+  const std::string two = std::string(kMapped) +
+                          "  version: {from: path, capture: '^/(v[0-9]+)/'}\n"
+                          "  letter: {from: path, capture: '(?:(x)|y)$'}\n";
+  DecodeRun run({two}, {"op", "version", "letter"});
+  const std::string tail(100, 'a');
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(run.field(R"({"m":1,"path":"/v2/apis.x"})", "op"), "string:apis.x") << round;
+    EXPECT_EQ(run.field(R"({"m":1,"path":"/v2/apis.x"})", "version"), "string:v2");
+    EXPECT_EQ(run.field(R"({"m":1,"path":"/v2/apis.x"})", "letter"), "string:x");
+    EXPECT_EQ(run.field(R"({"m":1,"path":"/v2/apis.y"})", "letter"), "absent") << "an empty group";
+    EXPECT_EQ(run.field(R"({"m":1,"path":"/v2/APIS"})", "op"), "absent");
+    EXPECT_EQ(run.field(R"({"m":1,"path":"/v2/APIS"})", "version"), "string:v2");
+    EXPECT_EQ(run.field(R"({"m":1,"path":"/v3/)" + tail + "\"}", "op"), "string:" + tail);
+  }
+  // More texts than are remembered.
+  for (int i = 0; i < 2000; ++i) {
+    const std::string op(static_cast<size_t>(1 + i % 40), static_cast<char>('a' + i % 26));
+    ASSERT_EQ(run.field(R"({"m":1,"path":"/v1/)" + op + "\"}", "op"), "string:" + op);
+  }
+}
+
 TEST(DecodeJson, RecognitionDependsOnTheLineAlone) {
   const std::string one = "schema: one\nrecognise: [a, [b, c]]\nfields: {f: x}\n";
   const std::string two = "schema: two\nrecognise: [a]\nrecognise_not: [d]\nfields: {f: y}\n";

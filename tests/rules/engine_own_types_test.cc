@@ -148,6 +148,26 @@ TEST(EngineOwnTypes, TheyStateWhatTheyDecidedOn) {
   EXPECT_EQ(alert.measure.false_alarm, 0.01);
 }
 
+// Successes open nothing, keep nothing alive and are no evidence; a thousand of them are one.
+TEST(EngineOwnTypes, TheBackgroundOnlyWeighs) {
+  const Case test = {"type: ratio, part: b, whole: a, gte: 0.5, min_events: 4, rest_once_per: 1s",
+                     "timespan: 1m",
+                     {},
+                     ""};
+  EngineRun run(make_rules(rule_of(test)));
+  for (int i = 0; i < 900; ++i) run.lines(test_line(i, "a", "w"));
+  run.lines(test_line(1'000, "b", "w") + test_line(1'001, "b", "w"));
+  run.lines(test_line(2'000, "a", "w") + test_line(2'001, "a", "w"));
+  EXPECT_TRUE(run.events.empty()) << "2 of 4, but the fourth is a success";
+  run.lines(test_line(2'002, "b", "w"));
+  ASSERT_EQ(run.events.size(), 1U) << "3 of 5";
+  EXPECT_EQ(run.events[0].alert.events, 3U);
+  EXPECT_EQ(run.events[0].alert.evidence.size(), 3U);
+  for (int64_t time = 10'000; time < 80'000; time += 10'000) run.lines(test_line(time, "a", "w"));
+  ASSERT_EQ(run.events.size(), 2U);
+  EXPECT_EQ(run.events[1].alert.ends_at, timestamp_ms(62'002)) << "a minute after the last refusal";
+}
+
 std::vector<std::string> hints_of(const Case& c) {
   const auto rules = try_rules(rule_of(c), {kTestSchema});
   std::vector<std::string> hints;

@@ -106,6 +106,29 @@ TEST(Ratio, CountsLikeAList) {
   EXPECT_GT(held, 100);
 }
 
+TEST(Ratio, TheRestCountsOncePerQuantum) {
+  CorrelatorRun run(std::string(kOptions) + ", rest_once_per: 1s", "timespan: 60s");
+  for (int64_t time : {0, 1, 999}) run.hit(time, kWhole);
+  for (int i = 0; i < 3; ++i) run.hit(500, kPart);
+  EXPECT_EQ(run.hit(999, kPart).value, 4.0 / 5) << "each refusal, and one success";
+  EXPECT_EQ(run.hit(1000, kWhole).value, 4.0 / 6);
+  EXPECT_EQ(run.correlator().background().roles, kWhole);
+  EXPECT_EQ(run.correlator().background().quantum, Duration(1000));
+}
+
+TEST(Ratio, BothCountOncePerQuantum) {
+  CorrelatorRun run("type: ratio, part: p, whole: w, gte: 0.5, min_events: 2, once_per: 100ms",
+                    "timespan: 60s");
+  for (int i = 0; i < 50; ++i) run.hit(i, kWhole);
+  for (int i = 0; i < 300; ++i) run.hit(99 - i % 10, kPart);
+  Judgement judged = run.hit(99, kPart);
+  EXPECT_EQ(judged.value, 1.0 / 2);
+  EXPECT_TRUE(judged.holds);
+  run.reload();
+  EXPECT_EQ(run.hit(100, kPart).value, 2.0 / 3) << "the next quantum";
+  EXPECT_EQ(run.hit(60'100, kPart).value, 1) << "the window has left them behind";
+}
+
 TEST(Ratio, Describes) {
   CorrelatorRun run(kOptions, "timespan: 60s");
   fill(run, 0, 1, 2);
@@ -129,6 +152,16 @@ TEST(Ratio, ReportsEveryProblem) {
                 "1:1 a correlation of type 'ratio' needs 'timespan'",
                 "3:64 unknown key 'most' in correlation 'ratio'",
             }));
+  for (const char* span : {"1s", "31ms", "400ms", "2m"}) {
+    const bool fits = std::string_view(span) == "1s";
+    EXPECT_EQ(problems_of(std::string(kOptions) + ", once_per: " + span, "timespan: 60s").empty(),
+              fits)
+        << span;
+  }
+  EXPECT_EQ(
+      problems_of(std::string(kOptions) + ", once_per: 1s, rest_once_per: 1s", "timespan: 60s")
+          .size(),
+      1U);
   std::string many;
   for (int i = 0; i < 65; ++i) many += (i == 0 ? "r" : ", r") + std::to_string(i);
   EXPECT_EQ(problems_of("type: ratio, gte: 0.5, whole: r0, part: [" + many + "]", "timespan: 1m"),
