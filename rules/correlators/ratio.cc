@@ -18,9 +18,15 @@
 // traffic and becomes background (correlator.h); a share near 1 means the same, since a rest that
 // is rare is rarely cut short. `once_per` does so with both kinds: then a caller in a tight loop
 // weighs no more than one in a slow one, and a busy service with its usual errors shows a half. A
-// slice holds a bit for each of its at most 32 quanta instead of a count. Example: `once_per: 10s`
+// slice holds a bit for each of its at most 64 quanta instead of a count. Example: `once_per: 10s`
 // within 2 h, so slices of 12 quanta: 300 refusals and 50 successes within ten seconds are one
 // event of two.
+//
+// `rest_per` counts the rest once per quantum and value, such as each customer behind a shared
+// address: twenty who succeed in the same second weigh twenty. The slice then holds a bit for each
+// of 64 hashes of both. Two values may share a bit, and more than 64 count as 64: the rest is taken
+// for smaller than it is (linear counting without its correction: Whang, Vander-Zanden, Taylor, ACM
+// TODS 15(2), 1990).
 //
 // Tested by tests/rules/correlators/ratio_test.cc.
 #include <fmt/format.h>
@@ -39,7 +45,7 @@ namespace picket {
 namespace {
 
 constexpr int64_t kSlices = 60;
-constexpr int64_t kQuantaMax = 32;  // in a slice
+constexpr int64_t kQuantaMax = 64;  // in a slice
 
 struct Options {
   uint64_t part = 0;   // roles
@@ -49,6 +55,7 @@ struct Options {
   Duration timespan{0};
   Duration quantum{0};    // 0: every event counts
   bool part_too = false;  // at most one event in each quantum: of the rest, or of both
+  bool rest_per = false;  // of the rest, one for each value
   Wiring wiring = {};
 };
 
@@ -66,7 +73,11 @@ Result<Options> read_options(const CorrelationSpec& spec) {
   const std::string_view key = options.part_too ? "once_per" : "rest_once_per";
   if (options.part_too && reader.has("rest_once_per")) {
     reader.error("rest_once_per", "'once_per' is for the rest as well: only one of the two can be");
+  } else if (reader.has("rest_per") && !reader.has("rest_once_per")) {
+    reader.error("rest_per", "'rest_per' needs 'rest_once_per'");
   } else if (reader.has(key)) {
+    options.rest_per = reader.has("rest_per");
+    if (options.rest_per) reader.fields("rest_per");
     options.quantum = reader.duration(key);
     const int64_t slices = kSlices * std::max<int64_t>(options.quantum.count(), 1);
     if (options.timespan.count() % slices != 0 || options.timespan.count() / slices > kQuantaMax) {
@@ -79,10 +90,10 @@ Result<Options> read_options(const CorrelationSpec& spec) {
 
 class State final : public GroupState {
  public:
-  // Counts, or a bit for each quantum that had such an event.
+  // Counts, or a bit for each quantum (or hash) that had such an event.
   struct Slice {
-    uint32_t part = 0;
-    uint32_t rest = 0;
+    uint64_t part = 0;
+    uint64_t rest = 0;
   };
 
   State(bool part_bits, bool rest_bits) : part_{part_bits}, rest_{rest_bits} {}
@@ -102,6 +113,7 @@ class State final : public GroupState {
     part_.sum = rest_.sum = 0;
     for (Slice& slice : slices_) {
       if (!take_bytes(in, slice.part) || !take_bytes(in, slice.rest)) return false;
+      if (!part_.possible(slice.part) || !rest_.possible(slice.rest)) return false;
       part_.sum += part_.events(slice.part);
       rest_.sum += rest_.events(slice.rest);
     }
@@ -124,14 +136,14 @@ class State final : public GroupState {
     newest_ = index;
   }
 
-  // An event in the given quantum of slice `index`.
-  void count(int64_t index, int64_t quantum, bool is_part) {
+  // An event in slice `index`; where bits are kept, its own one.
+  void count(int64_t index, uint64_t bit, bool is_part) {
     if (index <= newest_ - kSlices) return;
     Slice& slice = at(index);
     if (is_part) {
-      part_.count(slice.part, quantum);
+      part_.count(slice.part, bit);
     } else {
-      rest_.count(slice.rest, quantum);
+      rest_.count(slice.rest, bit);
     }
   }
 
@@ -146,17 +158,19 @@ class State final : public GroupState {
   uint64_t whole() const { return part_.sum + rest_.sum; }
 
  private:
+  static constexpr uint64_t kCountMax = std::numeric_limits<uint32_t>::max();
   struct Kind {
     bool bits = false;
     uint64_t sum = 0;  // over the slices
-    uint64_t events(uint32_t slice) const {
+    uint64_t events(uint64_t slice) const {
       return bits ? static_cast<uint64_t>(std::popcount(slice)) : slice;
     }
-    void count(uint32_t& slice, int64_t quantum) {
+    bool possible(uint64_t slice) const { return bits || slice <= kCountMax; }
+    void count(uint64_t& slice, uint64_t bit) {
       sum -= events(slice);
       if (bits) {
-        slice |= uint32_t{1} << quantum;
-      } else if (slice < std::numeric_limits<uint32_t>::max()) {
+        slice |= bit;
+      } else if (slice < kCountMax) {
         ++slice;  // past four thousand million the share of those stands for the rest
       }
       sum += events(slice);
@@ -183,6 +197,8 @@ class Ratio final : public Correlator {
     return std::make_unique<State>(options_.part_too, rest_bits);
   }
 
+  bool wants_valueless_hits() const override { return true; }
+
   Background background() const override {
     if (options_.quantum == Duration(0)) return {};
     return {.roles = options_.whole & ~options_.part, .quantum = options_.quantum};
@@ -195,7 +211,7 @@ class Ratio final : public Correlator {
     // What is part of the part is part of the whole, whether the rules say so or not.
     const bool part = (hit.roles & options_.part) != 0;
     if (part || (hit.roles & options_.whole) != 0) {
-      state.count(index, quantum_of(hit.time, index), part);
+      state.count(index, bit_of(hit, index, part), part);
     }
     if (state.whole() == 0) return {};
     // Divided and not multiplied: 7 / 100 is the double that 0.07 is, but 0.07 * 100 is above 7.
@@ -236,11 +252,15 @@ class Ratio final : public Correlator {
   int64_t slice_of(Timestamp time) const {
     return floor_div(bounded_ms(time) * kSlices, options_.timespan.count());
   }
-  // Which quantum of slice `index` that is; 0 when every event counts.
-  int64_t quantum_of(Timestamp time, int64_t index) const {
+  // Where bits are kept for such a hit: that of its quantum in slice `index`, or of a hash.
+  uint64_t bit_of(const GroupHit& hit, int64_t index, bool part) const {
     if (options_.quantum == Duration(0)) return 0;
     const int64_t begin = index * (options_.timespan.count() / kSlices);
-    return (bounded_ms(time) - begin) / options_.quantum.count();
+    const auto quantum =
+        static_cast<uint64_t>((bounded_ms(hit.time) - begin) / options_.quantum.count());
+    if (part || !options_.rest_per) return uint64_t{1} << quantum;
+    constexpr uint64_t kOdd = 0x9E3779B97F4A7C15;
+    return uint64_t{1} << ((hit.value_hash + quantum) * kOdd >> 58);
   }
 
   Options options_;

@@ -116,6 +116,24 @@ TEST(Ratio, TheRestCountsOncePerQuantum) {
   EXPECT_EQ(run.correlator().background().quantum, Duration(1000));
 }
 
+TEST(Ratio, TheRestCountsOncePerQuantumAndValue) {
+  CorrelatorRun run(std::string(kOptions) + ", rest_once_per: 1s, rest_per: customer",
+                    "timespan: 60s");
+  for (int round = 0; round < 5; ++round) {
+    for (uint64_t customer = 1; customer <= 8; ++customer) {
+      run.value_hit(round * 100, kWhole, customer * 0x2545F4914F6CDD1D);
+    }
+  }
+  const double share = run.hit(999, kPart).value;
+  EXPECT_LE(share, 1.0 / 6) << "at least five of the eight have a place of their own";
+  EXPECT_GE(share, 1.0 / 9);
+  run.reload();
+  for (uint64_t customer = 1; customer <= 8; ++customer) {
+    run.value_hit(600, kWhole, customer * 0x2545F4914F6CDD1D);
+  }
+  EXPECT_EQ(run.hit(999, kPart).value, 2 / (1 + 1 / share)) << "nothing new";
+}
+
 TEST(Ratio, BothCountOncePerQuantum) {
   CorrelatorRun run("type: ratio, part: p, whole: w, gte: 0.5, min_events: 2, once_per: 100ms",
                     "timespan: 60s");
@@ -152,7 +170,7 @@ TEST(Ratio, ReportsEveryProblem) {
                 "1:1 a correlation of type 'ratio' needs 'timespan'",
                 "3:64 unknown key 'most' in correlation 'ratio'",
             }));
-  for (const char* span : {"1s", "31ms", "400ms", "2m"}) {
+  for (const char* span : {"1s", "31ms", "400ms", "2m", "10ms"}) {
     const bool fits = std::string_view(span) == "1s";
     EXPECT_EQ(problems_of(std::string(kOptions) + ", once_per: " + span, "timespan: 60s").empty(),
               fits)
@@ -162,6 +180,7 @@ TEST(Ratio, ReportsEveryProblem) {
       problems_of(std::string(kOptions) + ", once_per: 1s, rest_once_per: 1s", "timespan: 60s")
           .size(),
       1U);
+  EXPECT_EQ(problems_of(std::string(kOptions) + ", rest_per: who", "timespan: 60s").size(), 1U);
   std::string many;
   for (int i = 0; i < 65; ++i) many += (i == 0 ? "r" : ", r") + std::to_string(i);
   EXPECT_EQ(problems_of("type: ratio, gte: 0.5, whole: r0, part: [" + many + "]", "timespan: 1m"),
