@@ -120,10 +120,11 @@ void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
     stats.not_numeric += to.background ? 0 : 1;
     return;
   }
-  Group* group = groups_.find(to.group);
-  const bool begins = (to.hit.roles & program.first_roles) != 0;
-  if (!begins && (group == nullptr || can_expire(*group, hand_.key))) return;
-  if (group == nullptr) group = groups_.add(to.group, program.correlator->make_state());
+  if ((to.hit.roles & program.first_roles) == 0) {
+    const Group* known = groups_.find(to.group);
+    if (known == nullptr || can_expire(*known, hand_.key)) return;
+  }
+  Group* group = groups_.find_or_add(to.group, [&] { return program.correlator->make_state(); });
   group->dossier.prefetch();
   group->correlation = to.feed->correlation;
   // A group that could have expired counts as expired, whether it still is in memory or not.
