@@ -30,8 +30,10 @@ TEST(Hit, ReadsBackWhatWasWritten) {
   ASSERT_TRUE(view.parse(record_of({}, {}), 5)) << "a view is used again";
   EXPECT_TRUE(view.rules().empty());
   EXPECT_FALSE(view.has(0));
-  ASSERT_TRUE(view.parse(record_of({1}, {{3, "b"}}), 5));
-  ASSERT_TRUE(view.parse(record_of({1}, {{1, "c"}}), 5));
+  const std::string third = record_of({1}, {{3, "b"}});
+  const std::string first = record_of({1}, {{1, "c"}});
+  ASSERT_TRUE(view.parse(third, 5));
+  ASSERT_TRUE(view.parse(first, 5));
   EXPECT_FALSE(view.has(3)) << "what the record before had";
   EXPECT_EQ(view.value(1), "c");
 }
