@@ -1,12 +1,13 @@
 // Dead and useless parts of conditions.
 //
 // Everything is decided by what leaves say literally: two different exact values for one field, a
-// range that is empty, a part and its own negation, a text that contains another. So what is found
-// here is certain, but for fields that hold lists, of which any element may match; for those
-// the message says so.
+// range that is empty, an hour that no clock shows, a part and its own negation, a text that
+// contains another. So what is found here is certain, but for fields that hold lists, of which any
+// element may match; for those the message says so.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
@@ -118,6 +119,36 @@ bool implies(const std::vector<Demand>& a, const std::vector<Demand>& b) {
   });
 }
 
+// The numbers that a part of a time takes. Of years there are no first and last.
+struct PartRange {
+  DatePart part;
+  double low;
+  double high;
+};
+
+constexpr PartRange kPartRanges[] = {
+    {DatePart::Minute, 0, 59}, {DatePart::Hour, 0, 23},  {DatePart::Day, 1, 31},
+    {DatePart::Week, 1, 53},   {DatePart::Month, 1, 12},
+};
+
+// True when no number of `range` passes the test of `p`.
+bool outside(const Predicate& p, const PartRange& range) {
+  switch (p.op) {
+    case MatchOp::Number:
+      return p.number < range.low || p.number > range.high || p.number != std::floor(p.number);
+    case MatchOp::Less:
+      return p.number <= range.low;
+    case MatchOp::LessEqual:
+      return p.number < range.low;
+    case MatchOp::Greater:
+      return p.number >= range.high;
+    case MatchOp::GreaterEqual:
+      return p.number > range.high;
+    default:
+      return false;
+  }
+}
+
 class ConditionLint {
  public:
   std::vector<ConditionFinding> take(const MatchTree& tree) {
@@ -130,6 +161,7 @@ class ConditionLint {
     const std::string selection = tree.label.empty() ? inherited : tree.label;
     if (tree.kind == Kind::And) conjunction(tree, selection);
     if (tree.kind == Kind::Or) alternatives(tree, selection);
+    if (tree.kind == Kind::Leaf) date_part(tree.leaf, selection);
     for (const MatchTree& child : tree.children) {
       // Of a conjunction everything below was looked at together.
       const bool done = tree.kind == Kind::And && child.kind == Kind::And;
@@ -154,6 +186,14 @@ class ConditionLint {
 
   void report(const std::string& selection, std::string message) {
     findings_.push_back({selection, std::move(message)});
+  }
+
+  void date_part(const Predicate& p, const std::string& selection) {
+    for (const PartRange& range : kPartRanges) {
+      if (range.part != p.date_part || !outside(p, range)) continue;
+      report(selection, fmt::format("'{}' can never hold: that part of a time is {} to {}",
+                                    written_form(p), range.low, range.high));
+    }
   }
 
   void conjunction(const MatchTree& tree, const std::string& selection) {

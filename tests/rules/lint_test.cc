@@ -57,6 +57,19 @@ TEST(Lint, ConditionsThatCannotHold) {
        "7: the condition can never hold: it wants 's' and its negation"},
       {"  s: {e: a, n: 1}\n  t: {e: a}\n  condition: t and not s\n", ""},
       {"  s: {e: a}\n  t: {e: b}\n  condition: s or t\n", ""},
+      {"  s: {t|hour: 24}\n  condition: s\n",
+       "5: 't|hour: 24' can never hold: that part of a time is 0 to 23"},
+      {"  s: {e: a, t|minute|gt: 59}\n  condition: s\n",
+       "5: 't|minute|gt: 59' can never hold: that part of a time is 0 to 59"},
+      {"  s: {e: a, t|day|lt: 1}\n  condition: s\n",
+       "5: 't|day|lt: 1' can never hold: that part of a time is 1 to 31"},
+      {"  s: {t|month|lte: 0}\n  u: {e: a}\n  condition: u and not s\n",
+       "5: 't|month|lte: 0' can never hold: that part of a time is 1 to 12"},
+      {"  s: {t|week|gte: 54}\n  condition: s\n",
+       "5: 't|week|gte: 54' can never hold: that part of a time is 1 to 53"},
+      {"  s: {t|hour: [0, 23]}\n  condition: s\n", ""},
+      {"  s: {t|week: 53, t|minute|gte: 59, t|day|lte: 1}\n  condition: s\n", ""},
+      {"  s: {t|year: 0}\n  condition: s\n", ""},
   };
   for (const Case& c : cases) {
     const std::vector<std::string> expected =
