@@ -139,7 +139,7 @@ void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
   Judgement judgement = program.correlator->process(state, to.hit);
   stats.forgotten += judgement.forgotten;
   if (to.background) {
-    groups_.touch(*group, group->firing ? 1 : judgement.progress, group->dossier.events());
+    groups_.touch(*group, judgement.progress, group->dossier.events());
     return;
   }
   if (rules_->rules()[program.rule].kind == RuleKind::Correlation) ++stats.matches;

@@ -54,10 +54,7 @@ std::vector<std::pair<std::string, std::string>> load(const fs::path& folder) {
 TEST(SigmaCorpus, EveryRuleIsRead) {
   constexpr size_t kRules = 3141;
   const fs::path archive = fs::path(PICKET_SOURCE_DIR) / "../shared/data/sigmahq/rules.tar.gz";
-  if (!fs::exists(archive)) {
-    std::printf("skipped: no rules at %s\n", archive.c_str());
-    GTEST_SKIP();
-  }
+  if (!fs::exists(archive)) GTEST_SKIP() << "no rules at " << archive;
   const TemporaryFolder folder;
   const std::string command =
       fmt::format("tar -xzf '{}' -C '{}'", archive.string(), folder.path().string());

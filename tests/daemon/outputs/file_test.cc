@@ -90,7 +90,7 @@ TEST_F(FileOutputTest, ReportsAFolderThatIsGoneAndRecovers) {
 }
 
 TEST_F(FileOutputTest, ReportsAFullDisk) {
-  if (access("/dev/full", W_OK) != 0) GTEST_SKIP();
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full to write to";
   auto output = make("/dev/full");
   ASSERT_TRUE(output.has_value());
   EXPECT_EQ((*output)->deliver({event(AlertChange::Opened, "a")}, {}),
