@@ -1,9 +1,12 @@
 #include "daemon/replay.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
 #include "daemon/clock.h"
+#include "daemon/dead_letter_reader.h"
 #include "daemon/log_file.h"
 #include "daemon/pipeline.h"
 #include "rules/decode.h"
@@ -88,7 +91,9 @@ class TimePeeker final : private EventSink {
 
 struct OpenLog {
   std::unique_ptr<LogFile> file;
+  std::string path;
   StreamId stream = 0;
+  DeadLetterReader letters = {};
   Timestamp reached = Timestamp::min();
   bool ended = false;
 };
@@ -110,6 +115,7 @@ class Reader {
  private:
   void open() {
     CutterLimits limits{.batch_bytes = options_.batch_bytes, .max_line = options_.max_line};
+    if (options_.dead_letters) limits.max_line = DeadLetterReader::letter_max(limits.max_line);
     for (const std::string& path : options_.logs) {
       Result<std::unique_ptr<LogFile>> file = LogFile::open(path, limits);
       if (!file) {
@@ -118,7 +124,7 @@ class Reader {
       }
       total_ += (*file)->size();
       StreamId stream = pipeline_.open_stream({.source = 0, .file = path});
-      logs_.push_back({*std::move(file), stream});
+      logs_.push_back({.file = *std::move(file), .path = path, .stream = stream});
     }
   }
 
@@ -135,11 +141,10 @@ class Reader {
     std::optional<LineBatch> batch = log.file->next();
     done_ += log.file->consumed() - before;
     if (options_.on_progress) options_.on_progress(done_, total_);
+    if (batch && options_.dead_letters) log.letters.unpack(*batch);
     if (!batch) {
       log.ended = true;
-      if (!log.file->error().empty()) {
-        result_.problems.push_back({{options_.logs[log.stream], 0, 0}, log.file->error(), ""});
-      }
+      report(log);
       batch.emplace();
       batch->kind = BatchKind::EndOfStream;
     } else if (logs_.size() > 1) {
@@ -147,6 +152,18 @@ class Reader {
     }
     batch->stream = log.stream;
     pipeline_.push(*std::move(batch));
+  }
+
+  // What kept `log` from being read in full.
+  void report(const OpenLog& log) {
+    std::string message = log.file->error();
+    const uint64_t refused = log.letters.refused();
+    if (message.empty() && refused > 0) {
+      message = refused == 1
+                    ? "1 line is no dead letter and was left out"
+                    : fmt::format("{} lines are no dead letters and were left out", refused);
+    }
+    if (!message.empty()) result_.problems.push_back({{log.path, 0, 0}, message, ""});
   }
 
   const ReplayOptions& options_;

@@ -31,6 +31,7 @@ struct ReplayOptions {
   uint64_t max_line = 16 << 20;
   uint64_t memory_max = 64 << 20;
   Duration max_future_skew = std::chrono::minutes(10);
+  bool dead_letters = false;  // the logs are dead-letter files; their lines are replayed
   // Gets alerts in order: openings, escalations and ends.
   std::function<void(const AlertEvent&)> on_alert = {};
   // Gets stored bytes read so far and in all, now and then.

@@ -114,6 +114,8 @@ std::function<int()> declare_replay(OptionSet set) {
   set.text("--schema", options->schema, "schema name or file; else each line's own is recognised");
   set.text("--alerts", options->alerts, "where alerts go as NDJSON; - is standard output");
   set.text("--report", options->report, "also write the report as one HTML file");
+  set.flag("--dead-letter", options->replay.dead_letters,
+           "the logs are dead-letter files: replay the lines that they hold");
   set.speed(options->replay.workers, options->replay.batch_bytes);
   set.size("--max-line", options->replay.max_line, "longer lines become dead letters (16MiB)");
   set.logs(options->replay.logs);

@@ -60,4 +60,20 @@ grep -q "absent.ndjson: error: no such file" err || fail "the absent log is not 
 grep -q "^37 lines with events + 5 dead letters + 0 blank = 42$" err || fail "samples not in full"
 ok "an absent log is reported and the others count"
 
+# Dead letters are replayed as the lines they hold; a torn one is named and left out.
+jq -Rc '{time: "2026-01-01T00:00:00Z", source: "api", file: "rows", offset: 0,
+         reason: "not_json", line: .}' rows.ndjson >dead.ndjson
+"$binary" replay --dead-letter dead.ndjson >alerts 2>err || fail "replay ended with $?"
+cmp -s alerts expected || fail "dead letters give other alerts than their lines"
+grep -q "^$rows lines with events + 0 dead letters + 0 blank = $rows$" err ||
+  fail "not every letter became a line"
+printf '{"time":"2026-01-01T00:00:00Z","sou' >>dead.ndjson
+code=0
+"$binary" replay --dead-letter dead.ndjson >alerts 2>err || code=$?
+[ "$code" -eq 1 ] || fail "exit code $code for a torn letter"
+cmp -s alerts expected || fail "a torn letter changes the alerts"
+grep -q "dead.ndjson: error: 1 line is no dead letter and was left out" err ||
+  fail "the torn letter is not named"
+ok "dead letters are replayed as the lines they hold"
+
 echo passed
