@@ -22,6 +22,7 @@ Processor::Processor(std::shared_ptr<const RuleSet> rules, EventObserver* observ
       decoder_(rules_->plans(), rules_->fields().size()),
       memos_(rules_->plans().plans.size()),
       message_field_(rules_->fields().find("error.message")),
+      plans_(*rules_),
       match_counts_(rules_->rules().size()) {
   costs_.by_rule.resize(rules_->rules().size());
 }
@@ -201,85 +202,48 @@ void Processor::finish_counts() {
 
 void Processor::write_hit(const Matcher::Subject& subject) {
   Event& event = subject.event;
-  feeding_.rules.clear();
+  feeding_.clear();
   const SchemaRules& rules = rules_->for_schema(event.schema);
   for (RuleId rule : matched_rules_) {
-    if (!rules_->feeds(rule).empty()) feeding_.rules.push_back(rule);
-    if (RuleId parted = rules_->background_feed(rule); parted != 0) {
-      feeding_.rules.push_back(parted);
-    }
+    if (!rules_->feeds(rule).empty()) feeding_.push_back(rule);
+    if (RuleId parted = rules_->background_feed(rule); parted != 0) feeding_.push_back(parted);
     for (const GuardedFeed& guarded : rules_->guarded_feeds(rule)) {
       bool feeds = rules.guards.matches(guarded.guard, subject);
-      if (feeds) feeding_.rules.push_back(guarded.feed);
+      if (feeds) feeding_.push_back(guarded.feed);
     }
   }
-  part_background();
-  if (!feeding_.rules.empty()) write_record(event, feeding_.rules, /*background=*/false);
-  if (!feeding_.background.empty()) write_record(event, feeding_.background, /*background=*/true);
+  if (feeding_.empty()) return;
+  const HitPlan& plan = plans_.find(event.schema, feeding_);
+  if (!plan.foreground.rules.empty()) write_record(event, plan.foreground);
+  if (plan.background.rules.empty()) return;
+  Hit& hit = write_record(event, plan.background);
+  hit.background = background_hash(hit, plan.background.quanta);
 }
 
-void Processor::part_background() {
-  feeding_.background.clear();
-  const auto background = [this](RuleId rule) { return !rules_->quanta(rule).empty(); };
-  std::vector<RuleId>& rules = feeding_.rules;
-  if (std::none_of(rules.begin(), rules.end(), background)) return;
-  if (std::all_of(rules.begin(), rules.end(), background)) return rules.swap(feeding_.background);
-  const auto feeds_too = [this](RuleId rule, uint32_t correlation) {
-    const std::vector<Feed>& feeds = rules_->feeds(rule);
-    return std::any_of(feeds.begin(), feeds.end(),
-                       [&](const Feed& feed) { return feed.correlation == correlation; });
-  };
-  for (RuleId rule : rules) {
-    if (!background(rule)) continue;
-    const std::vector<Feed>& feeds = rules_->feeds(rule);
-    const bool shared = std::any_of(rules.begin(), rules.end(), [&](RuleId other) {
-      return !background(other) && std::any_of(feeds.begin(), feeds.end(), [&](const Feed& feed) {
-        return feeds_too(other, feed.correlation);
-      });
-    });
-    if (!shared) feeding_.background.push_back(rule);
-  }
-  std::erase_if(rules, [this](RuleId rule) {
-    const auto& parted = feeding_.background;
-    return std::find(parted.begin(), parted.end(), rule) != parted.end();
-  });
-}
-
-void Processor::write_record(Event& event, const std::vector<RuleId>& rules, bool background) {
-  Hit hit;
+Hit& Processor::write_record(Event& event, const HitPlan::Part& part) {
+  Hit& hit = out_->hits.emplace_back();
   hit.time = event.time;
   hit.newest_before = out_->newest;
   hit.line = event.line;
   hit.record = event.record;
   hit.first = static_cast<uint32_t>(out_->records.size());
   HitWriter writer(out_->records);
-  writer.rules(rules);
-  // Only what the matched rules need: resolving a field may cost more than matching did.
-  carried_.assign(rules_->captures().size(), 0);
-  std::fill_n(carried_.begin(), size_t{EvidenceCapture::kCount}, uint8_t{!background});
-  for (RuleId rule : rules) {
-    for (uint16_t capture : rules_->fed_captures(rule)) carried_[capture] = 1;
-  }
-  for (uint16_t capture : rules_->for_schema(event.schema).captures) {
-    if (!carried_[capture]) continue;
+  writer.rules(part.rules);
+  for (uint16_t capture : part.captures) {
     const Value& value = event.get(rules_->captures()[capture]);
     if (value.kind == ValueKind::Absent || value.kind == ValueKind::Null) continue;
     writer.capture(capture, without_secrets(value.text()));
   }
   writer.finish();
   hit.size = static_cast<uint32_t>(out_->records.size()) - hit.first;
-  if (background) hit.background = background_hash(event, rules, hit.first);
-  out_->hits.push_back(hit);
+  return hit;
 }
 
-uint64_t Processor::background_hash(const Event& event, const std::vector<RuleId>& rules,
-                                    size_t first) const {
-  XXH64_hash_t hash = XXH3_64bits(out_->records.data() + first, out_->records.size() - first);
-  for (RuleId rule : rules) {
-    for (Duration quantum : rules_->quanta(rule)) {
-      const int64_t at = floor_div(to_ms(event.time), quantum.count());
-      hash = XXH3_64bits_withSeed(&at, sizeof(at), hash);
-    }
+uint64_t Processor::background_hash(const Hit& hit, const std::vector<Duration>& quanta) const {
+  XXH64_hash_t hash = XXH3_64bits(out_->records.data() + hit.first, hit.size);
+  for (Duration quantum : quanta) {
+    const int64_t at = floor_div(to_ms(hit.time), quantum.count());
+    hash = XXH3_64bits_withSeed(&at, sizeof(at), hash);
   }
   return std::max<uint64_t>(hash, 1);
 }

@@ -16,6 +16,7 @@
 #include "rules/classifier.h"
 #include "rules/decode.h"
 #include "rules/hit.h"
+#include "rules/hit_plan.h"
 #include "rules/rule_set.h"
 
 namespace picket {
@@ -56,15 +57,10 @@ class Processor final : private EventSink {
   void sample_unknown(Event& event, const Refusal& refusal);
   void count_matches(const std::vector<RuleId>& matched);
   void write_hit(const Matcher::Subject& subject);
-  // A hit of the given rules, which are of the background or not.
-  void write_record(Event& event, const std::vector<RuleId>& rules, bool background);
-  // Moves the rules of the background out of feeding_.rules, unless what they feed hears of the
-  // event from another rule as well: then it is one hit.
-  void part_background();
-  // The hash for Hit::background, of a record that begins at `first`. REQUIRES: it has been
-  // written.
-  uint64_t background_hash(const Event& event, const std::vector<RuleId>& rules,
-                           size_t first) const;
+  // Good until the next one.
+  Hit& write_record(Event& event, const HitPlan::Part& part);
+  // The hash for Hit::background. REQUIRES: the record has been written.
+  uint64_t background_hash(const Hit& hit, const std::vector<Duration>& quanta) const;
   // `text` without secrets, good until the next call.
   std::string_view without_secrets(std::string_view text);
   void finish_counts();
@@ -81,11 +77,8 @@ class Processor final : private EventSink {
   HitBatch* out_ = nullptr;
   std::vector<uint32_t> matched_;      // indexes in the matcher
   std::vector<RuleId> matched_rules_;  // their rule ids
-  struct {
-    std::vector<RuleId> rules;       // those that feed a correlation
-    std::vector<RuleId> background;  // those of the background, once they are parted
-  } feeding_;
-  std::vector<uint8_t> carried_;        // by capture: the hit at hand has it
+  std::vector<RuleId> feeding_;        // the ids of theirs that feed a correlation
+  HitPlans plans_;
   std::vector<uint32_t> match_counts_;  // by RuleId, of the batch
   std::vector<RuleId> counted_;         // rules with a count in match_counts_
   std::string redacted_;
