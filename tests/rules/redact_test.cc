@@ -46,6 +46,23 @@ TEST(Redact, FindsSecretsAndNothingElse) {
   }
 }
 
+TEST(Redact, FindsThemWhereverTheyStand) {
+  for (const Case& c : kCases) {
+    for (size_t before = 0; before <= 40; ++before) {
+      for (size_t behind : {0, 1, 15, 16, 33}) {
+        const std::string head(before, ':');
+        const std::string tail(behind, ':');
+        std::string out;
+        const size_t found = redact(head + c.text + tail, out);
+        ASSERT_EQ(found > 0, c.redacted != nullptr) << head << c.text << tail;
+        if (found > 0) {
+          ASSERT_EQ(out, head + c.redacted + tail);
+        }
+      }
+    }
+  }
+}
+
 TEST(Redact, ASecretInALineIsNotInItsAlert) {
   auto rules = make_rules(R"(
 title: Refused
