@@ -153,6 +153,13 @@ ParsedSettings parse_settings(YamlFile file) {
   for (const Node& node : list_of(reader, "allow", diagnostics)) {
     settings.allow.push_back(parse_allow(node, diagnostics));
   }
+  for (const Node& node : list_of(reader, "geoip", diagnostics)) {
+    if (node.is_scalar()) {
+      settings.geoip.push_back({node.text(), node.where()});
+    } else {
+      diagnostics.push_back({node.where(), "geoip lists names of files", ""});
+    }
+  }
   check_names(settings.inputs, "input", diagnostics);
   check_names(settings.outputs, "output", diagnostics);
   parse_sections(reader, settings, diagnostics);

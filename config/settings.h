@@ -63,6 +63,12 @@ struct AllowEntry {
   Location where = {};
 };
 
+// A file and the place where it is named.
+struct NamedFile {
+  std::string path = {};
+  Location where = {};
+};
+
 struct Settings {
   YamlFile file = {};
   std::vector<InputSettings> inputs = {};
@@ -74,6 +80,7 @@ struct Settings {
   std::vector<std::string> rules = {};    // empty: the packs that ship
   std::vector<std::string> schemas = {};  // beside those that ship
   std::vector<AllowEntry> allow = {};
+  std::vector<NamedFile> geoip = {};  // databases of addresses
   std::chrono::milliseconds max_future_skew = std::chrono::minutes(10);
   // Values for `|expand` in rules.
   std::vector<std::pair<std::string, std::vector<std::string>>> placeholders = {};

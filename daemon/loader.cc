@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "daemon/allow_list.h"
+#include "daemon/geoip.h"
 #include "rules/rule_set.h"
 
 namespace picket {
@@ -204,8 +205,10 @@ Result<std::shared_ptr<const RuleSet>> load_rules(const LoadRequest& request) {
     }
   }
   append(problems, apply_allow_list(request.allow, documents));
+  auto addresses = GeoIp::open(request.geoip);
+  if (!addresses) append(problems, addresses.error());
   if (has_errors(problems)) return std::unexpected(std::move(problems));
-  return RuleSet::make(std::move(documents), std::move(schemas));
+  return RuleSet::make(std::move(documents), std::move(schemas), *std::move(addresses));
 }
 
 LoadRequest load_request(const Settings& settings) {
@@ -214,6 +217,7 @@ LoadRequest load_request(const Settings& settings) {
   request.schemas = settings.schemas;
   request.placeholders = settings.placeholders;
   request.allow = settings.allow;
+  request.geoip = settings.geoip;
   for (const InputSettings& input : settings.inputs) {
     if (input.own_schema) {
       request.own_schemas.push_back(*input.own_schema);

@@ -43,6 +43,7 @@ struct LoadRequest {
   std::vector<std::string> named_schemas = {};
   Placeholders placeholders = {};
   std::vector<AllowEntry> allow = {};
+  std::vector<NamedFile> geoip = {};
   bool keep_nodes = false;  // see RuleDocuments
   bool no_rules = false;    // schemas only
 };

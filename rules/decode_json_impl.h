@@ -173,6 +173,7 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
   Value header_value(const Value& headers, std::string_view name);
   Value transformed(const Alternative& alternative, Value value);
   Value actor_value();
+  Value address_value(const FieldPlan& plan);
   void decode_inner(int32_t index);
   bool walk_inner(std::string_view text, size_t index, bool blanked);
   bool walk_blanked(const Value& base, size_t index);
@@ -217,6 +218,7 @@ class Decoder::Impl final : public FieldResolver, private RecordSink {
   struct {
     std::string urn;
     std::string actor;
+    std::string fact;
     CaptureMemo captures;
   } made_;  // texts that no line has as such, and how they came about
   Inner inner_;

@@ -54,7 +54,20 @@ void Decoder::Impl::resolve(Event& event, FieldId field) {
     if (plan.mapped && value.kind == ValueKind::String) continue;
     if (chosen.kind == ValueKind::Absent) chosen = value;
   }
+  if (plan.fact && empty_value(chosen)) {
+    if (const Value known = address_value(plan); !empty_value(known)) chosen = known;
+  }
   event.set(field, chosen);
+}
+
+Value Decoder::Impl::address_value(const FieldPlan& plan) {
+  const AddressFacts* facts = plans_.address_facts.get();
+  if (facts == nullptr) return {};
+  const Value& address = event_.get(plan.address);
+  if (!address.is_scalar()) return {};
+  Value value = string_value(scratch_.copy(facts->find(*plan.fact, address.text(), made_.fact)));
+  if (plan.fact == AddressFact::AsNumber) value.kind = ValueKind::Number;
+  return value.size > 0 ? value : Value{};
 }
 
 // Resolving takes the first alternative that is not empty; a string that is not empty as written

@@ -92,6 +92,8 @@ std::string label_name(std::string_view field) {
 
 namespace {
 
+constexpr char kAddressField[] = "client.address";
+
 class PlanCompiler {
  public:
   PlanCompiler(const Schema& schema, FieldTable& fields, Diagnostics& diagnostics)
@@ -150,6 +152,16 @@ class PlanCompiler {
       }
     }
     plan_.fields[field] = {std::move(alternatives), mapped != nullptr};
+    if (!mapped && schema_.field(kAddressField)) plan_fact(field, name);
+  }
+
+  void plan_fact(FieldId field, std::string_view name) {
+    const std::optional<AddressFact> fact = address_fact(name);
+    if (!fact) return;
+    const FieldId address = fields_.intern(std::string(kAddressField));
+    plan_field(address);
+    plan_.fields[field].fact = fact;
+    plan_.fields[field].address = address;
   }
 
   // A name that nothing maps: as one key, else as a path.

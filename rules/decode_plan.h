@@ -12,10 +12,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/schema.h"
+#include "rules/address_facts.h"
 #include "rules/field_table.h"
 #include "rules/types.h"
 
@@ -90,6 +92,9 @@ struct FieldPlan {
   std::vector<Alternative> alternatives;  // empty: the field does not exist in this schema
   // The schema names the field: "" then means that there is no value. A raw path keeps its "".
   bool mapped = false;
+  // Where the record has no value: what is known of the address in `address`.
+  std::optional<AddressFact> fact = {};
+  FieldId address = 0;
 };
 
 // Which keys make a line this schema's: every clause has a bit in common with what was seen.
@@ -128,6 +133,7 @@ struct DecodePlans {
   std::vector<DecodePlan> plans;         // by SchemaId
   std::vector<RecognisePlan> recognise;  // by SchemaId
   std::vector<std::string> markers;
+  std::shared_ptr<const AddressFacts> address_facts = nullptr;  // null: nothing is known
 };
 
 // Compiles every schema. `wanted[s]` lists the fields that rules for schema s use; builtin fields

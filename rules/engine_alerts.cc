@@ -77,12 +77,14 @@ void set_label(Alert& alert, std::string_view name, std::string_view value) {
   }
 }
 
-// True when nothing but what any client may claim tells who it was. Addresses come from headers
-// that the caller writes, so they alone never make an alert critical.
+// True when nothing but what any client may claim tells who it was. Addresses, and with them what
+// is known of them, come from headers that the caller writes: they alone never make an alert
+// critical.
 bool address_only(const Alert& alert) {
   bool address = false;
   for (const auto& [name, value] : alert.labels) {
-    bool claimed = name == "client_address" || name == "user_agent_original";
+    const bool claimed = name == "client_address" || name == "user_agent_original" ||
+                         name.starts_with("client_as_") || name.starts_with("geo_");
     address = address || claimed;
     if (!claimed && name != "alertname" && name != "severity" && name != "verdict") return false;
   }

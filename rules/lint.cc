@@ -6,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "rules/address_facts.h"
 #include "rules/read_context.h"
 
 namespace picket {
@@ -110,6 +111,7 @@ class Lint {
     collect_names(rule.condition, names);
     for (const std::string& name : names) {
       if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      if (address_fact(name)) continue;  // that no data has it is said when rules are compiled
       const auto near = nearest(name, known);
       const bool family = name.find('.') != name.npos && families.contains(first_part(name));
       if (!near && !family) continue;

@@ -46,8 +46,9 @@ int RuleSet::find_schema(std::string_view name) const {
 
 class RuleSetCompiler {
  public:
-  RuleSetCompiler(RuleDocuments documents, std::vector<Schema> schemas)
-      : set_(new RuleSet()), source_schemas_(std::move(schemas)) {
+  RuleSetCompiler(RuleDocuments documents, std::vector<Schema> schemas,
+                  std::shared_ptr<const AddressFacts> facts)
+      : set_(new RuleSet()), source_schemas_(std::move(schemas)), facts_(std::move(facts)) {
     set_->documents_ = std::move(documents);
   }
 
@@ -71,11 +72,13 @@ class RuleSetCompiler {
       if (quanta.contains(Duration(0))) quanta.clear();
       set_->quanta_.emplace_back(quanta.begin(), quanta.end());
     }
+    note_unknown_addresses();
     wanted_.resize(source_schemas_.size());
     set_->schemas_.resize(source_schemas_.size());
     for (size_t s = 0; s < source_schemas_.size(); ++s) add_rules(s);
     PICKET_TRY(set_->plans_,
                compile_plans(std::move(source_schemas_), set_->fields_, wanted_lists()));
+    set_->plans_.address_facts = facts_;
     for (size_t s = 0; s < set_->schemas_.size(); ++s) freeze(s);
     fingerprint();
     return std::shared_ptr<const RuleSet>(std::move(set_));
@@ -100,6 +103,33 @@ class RuleSetCompiler {
            Severity::Warning});
       return;
     }
+  }
+
+  // A field that never has a value makes a rule blind, and nobody would notice.
+  void note_unknown_addresses() {
+    for (size_t i = 0; i < conditions_.size(); ++i) {
+      std::set<FieldId> fields;
+      collect_fields(conditions_[i], fields);
+      for (FieldId field : fields) {
+        note_unknown_address(set_->fields_.name(field), set_->documents_.detections[i].head);
+      }
+    }
+    for (const CorrelationSpec& rule : set_->documents_.correlations) {
+      for (const std::string& field : rule.group_by) note_unknown_address(field, rule.head);
+      for (const std::string& field : rule.condition.fields) note_unknown_address(field, rule.head);
+    }
+  }
+
+  void note_unknown_address(const std::string& field, const RuleHead& rule) {
+    const std::optional<AddressFact> fact = address_fact(field);
+    if (!fact || (facts_ && facts_->has(*fact))) return;
+    const auto maps = [&](const Schema& schema) { return schema.field(field) != nullptr; };
+    if (std::ranges::any_of(source_schemas_, maps)) return;
+    set_->documents_.rejected.push_back(
+        {rule.where,
+         fmt::format("what '{}' is of an address is known from a database alone, and none has it",
+                     field),
+         "name a file of MaxMind's under geoip in the configuration", Severity::Warning});
   }
 
   // Leaves out detections whose predicates, those of their exceptions included, do not compile.
@@ -219,6 +249,7 @@ class RuleSetCompiler {
     DecodePlan& plan = set_->plans_.plans[s];
     FieldCost costs(set_->fields_.size(), 0);
     for (size_t field = 0; field < costs.size(); ++field) {
+      if (plan.fields[field].fact) costs[field] = 4;
       for (const Alternative& alternative : plan.fields[field].alternatives) {
         if (alternative.inner >= 0 || !alternative.header.empty()) costs[field] = 4;
         if (alternative.capture) costs[field] = std::max<uint8_t>(costs[field], 3);
@@ -249,13 +280,15 @@ class RuleSetCompiler {
 
   std::unique_ptr<RuleSet> set_;
   std::vector<Schema> source_schemas_;
+  std::shared_ptr<const AddressFacts> facts_;
   std::vector<std::set<FieldId>> wanted_;
   std::vector<CompiledCondition> conditions_;  // by detection
 };
 
 Result<std::shared_ptr<const RuleSet>> RuleSet::make(RuleDocuments documents,
-                                                     std::vector<Schema> schemas) {
-  return RuleSetCompiler(std::move(documents), std::move(schemas)).compile();
+                                                     std::vector<Schema> schemas,
+                                                     std::shared_ptr<const AddressFacts> facts) {
+  return RuleSetCompiler(std::move(documents), std::move(schemas), std::move(facts)).compile();
 }
 
 }  // namespace picket

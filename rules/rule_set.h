@@ -98,8 +98,10 @@ class RuleSet {
  public:
   // Compiles. Rules that do not compile are left out and listed in rejected() together with those
   // that could not be read; only broken schemas fail the whole.
-  static Result<std::shared_ptr<const RuleSet>> make(RuleDocuments documents,
-                                                     std::vector<Schema> schemas);
+  // `facts`: what is known of addresses, if anything.
+  static Result<std::shared_ptr<const RuleSet>> make(
+      RuleDocuments documents, std::vector<Schema> schemas,
+      std::shared_ptr<const AddressFacts> facts = nullptr);
 
   const DecodePlans& plans() const { return plans_; }
   const FieldTable& fields() const { return fields_; }
