@@ -23,6 +23,7 @@ struct EvidenceItem {
   std::string code = {};
   std::string cause = {};
   std::string target = {};
+  bool operator==(const EvidenceItem&) const = default;
 };
 
 struct AlertRule {

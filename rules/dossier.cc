@@ -86,10 +86,26 @@ EvidenceItem EvidenceView::to_item() const {
 }
 
 void Dossier::add(const EvidenceView& item, size_t keep) {
+  count(item);
+  this->keep(item, keep);
+}
+
+void Dossier::add_match(const std::vector<EvidenceItem>& items, size_t keep) {
+  count(EvidenceView::of(items.back()));
+  const std::vector<EvidenceItem> known = evidence();
+  for (const EvidenceItem& item : items) {
+    if (std::ranges::find(known, item) == known.end()) this->keep(EvidenceView::of(item), keep);
+  }
+}
+
+void Dossier::count(const EvidenceView& item) {
   ++events_;
   if (!item.texts[EvidenceView::kCause].empty()) {
     count_cause(bounded(item.texts[EvidenceView::kCause]));
   }
+}
+
+void Dossier::keep(const EvidenceView& item, size_t keep) {
   size_t first_max = std::min<size_t>((keep + 1) / 2, UINT16_MAX);
   size_t last_max = std::min<size_t>(keep - (keep + 1) / 2, UINT16_MAX);
   // Later ones may be there already when the state of a rule that kept fewer was restored.
@@ -120,9 +136,9 @@ void Dossier::append(const EvidenceView& item) {
     items_.erase(first_end_, last_at_ - first_end_);
     last_at_ = first_end_;
   }
-  newest_at_ = static_cast<uint32_t>(items_.size());
-  items_.resize(newest_at_ + need);
-  char* to = items_.data() + newest_at_;
+  const size_t at = items_.size();
+  items_.resize(at + need);
+  char* to = items_.data() + at;
   int64_t time = to_ms(item.time);
   std::memcpy(to, &time, sizeof(time));
   std::memcpy(to + sizeof(time), &sizes, sizeof(sizes));
@@ -158,13 +174,6 @@ std::vector<EvidenceItem> Dossier::evidence() const {
     while (take_record(part, view)) items.push_back(view.to_item());
   }
   return items;
-}
-
-std::optional<EvidenceItem> Dossier::newest() const {
-  if (items_.empty()) return std::nullopt;
-  std::string_view in = std::string_view(items_).substr(newest_at_);
-  EvidenceView view;
-  return take_record(in, view) ? std::optional(view.to_item()) : std::nullopt;
 }
 
 std::vector<std::pair<std::string, uint64_t>> Dossier::causes() const {
@@ -205,10 +214,6 @@ bool Dossier::decode(std::string_view& in) {
   }
   items_.assign(first).append(last);
   first_end_ = last_at_ = static_cast<uint32_t>(first.size());
-  size_t at = last_count_ > 0 ? last_at_ : 0;
-  for (newest_at_ = 0; at < items_.size(); at += record_size(items_.data() + at)) {
-    newest_at_ = static_cast<uint32_t>(at);
-  }
   return true;
 }
 

@@ -42,6 +42,9 @@ class Dossier {
   // Counts the event, and keeps it as one of the first or last `keep`. REQUIRES: `keep` is the same
   // in every call.
   void add(const EvidenceView& item, size_t keep);
+  // Counts the match of another rule as one event with the cause of its newest, and keeps of what
+  // it rests on whatever is not kept yet: two matches may rest on the same events.
+  void add_match(const std::vector<EvidenceItem>& items, size_t keep);
 
   // Asks for the memory that add() will touch, so that it is there by then.
   void prefetch() const {
@@ -54,7 +57,6 @@ class Dossier {
   uint64_t events() const { return events_; }
   // The first and the last events, in the order in which they were added.
   std::vector<EvidenceItem> evidence() const;
-  std::optional<EvidenceItem> newest() const;
   // At most kCausesMax, sorted by cause.
   std::vector<std::pair<std::string, uint64_t>> causes() const;
 
@@ -63,6 +65,8 @@ class Dossier {
   bool decode(std::string_view& in);
 
  private:
+  void count(const EvidenceView& item);
+  void keep(const EvidenceView& item, size_t keep);
   void count_cause(std::string_view cause);
   void append(const EvidenceView& item);
 
@@ -71,7 +75,6 @@ class Dossier {
   std::string causes_;  // in the order in which they were first seen
   uint32_t first_end_ = 0;
   uint32_t last_at_ = 0;
-  uint32_t newest_at_ = 0;
   uint16_t first_count_ = 0;
   uint16_t last_count_ = 0;
 };

@@ -161,13 +161,16 @@ bool Engine::open_alert(Group& group, const Judgement& judgement, std::vector<Al
   const bool counted =
       !rules_->feeds(program.rule).empty() || !rules_->guarded_feeds(program.rule).empty();
   if (!correlation || !counted) return true;
-  hand_.opened.push_back({program.rule, hand_.time, hand_.key, hand_.values, last_evidence(group)});
+  hand_.opened.push_back(
+      {program.rule, hand_.time, hand_.key, hand_.values, match_evidence(group)});
   return true;
 }
 
-// What a match of the group shows as its evidence: the newest that the group has.
-EvidenceItem Engine::last_evidence(const Group& group) const {
-  return group.dossier.newest().value_or(EvidenceItem{.time = hand_.time});
+// What those that count the match show of it: what its group keeps, which may be nothing.
+std::vector<EvidenceItem> Engine::match_evidence(const Group& group) const {
+  std::vector<EvidenceItem> items = group.dossier.evidence();
+  if (items.empty()) items.push_back({.time = hand_.time});
+  return items;
 }
 
 void Engine::name_alert(Alert& alert, const CorrelationProgram& program) const {

@@ -144,7 +144,11 @@ void Engine::feed(const FeedHit& to, std::vector<AlertEvent>& out) {
   }
   if (rules_->rules()[program.rule].kind == RuleKind::Correlation) ++stats.matches;
   auto keep = static_cast<size_t>(std::max(0, head(program).picket.evidence));
-  group->dossier.add(evidence(), keep);
+  if (hand_.match == nullptr) {
+    group->dossier.add(evidence(), keep);
+  } else {
+    group->dossier.add_match(hand_.match->evidence, keep);
+  }
   hand_.values = to.values;
   set_wake(*group, judgement, Timestamp::min());
   // Whoever cannot alert must not keep others from it.
@@ -245,7 +249,6 @@ void Engine::fire(const Timers::Entry& entry, std::vector<AlertEvent>& out) {
 }
 
 EvidenceView Engine::evidence() const {
-  if (hand_.match != nullptr) return EvidenceView::of(hand_.match->evidence);
   auto text = [this](uint16_t capture) { return hand_.view.value(capture); };
   auto either = [&](uint16_t first, uint16_t second) {
     return hand_.view.has(first) ? text(first) : text(second);

@@ -36,7 +36,12 @@ TEST(Chain, AMatchIsTheOpeningOfTheInnerAlertAndCarriesItsGroup) {
   EXPECT_EQ(opened(run.events), "5000 ") << "the outer one alone is delivered";
   EXPECT_EQ(run.events[0].alert.rule.name, "t");
   EXPECT_EQ(run.events[0].alert.labels.back(), (std::pair<std::string, std::string>("who", "w")));
-  EXPECT_EQ(run.events[0].alert.evidence.size(), 2U);
+  EXPECT_EQ(run.events[0].alert.events, 2U) << "matches";
+  std::string times;
+  for (const EvidenceItem& item : run.events[0].alert.evidence) {
+    times += std::to_string(to_ms(item.time)) + " ";
+  }
+  EXPECT_EQ(times, "1000 2000 4000 5000 ") << "what the matches rest on";
 }
 
 TEST(Chain, GenerateDeliversTheInnerOneToo) {
