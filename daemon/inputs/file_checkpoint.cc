@@ -1,13 +1,12 @@
 // FileCheckpoint: text form and content hashes.
 //
-// Tested by tests/daemon/inputs/file_checkpoint_test.cc.
+// Tested by tests/daemon/inputs/file_tail_restart_test.cc.
 #include "daemon/inputs/file_checkpoint.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace picket {
@@ -33,14 +32,6 @@ bool take_number(std::string_view& text, Number& number, int base = 10) {
   return error == std::errc() && stopped == end;
 }
 
-// The number of bytes that were there is mixed in, so that a short read never matches.
-DiskResult<uint64_t> range_hash(const DiskFile& file, uint64_t offset, uint64_t length) {
-  std::array<char, kProofBytes> bytes;
-  const auto got = file.read_at(offset, bytes.data(), std::min(length, kProofBytes));
-  if (!got) return std::unexpected(got.error());
-  return XXH3_64bits_withSeed(bytes.data(), *got, *got);
-}
-
 }  // namespace
 
 std::string encode_checkpoint(const FileCheckpoint& checkpoint) {
@@ -64,13 +55,25 @@ std::optional<FileCheckpoint> decode_checkpoint(std::string_view text) {
   return read;
 }
 
-DiskResult<uint64_t> head_hash(const DiskFile& file, uint64_t offset) {
-  return range_hash(file, 0, offset);
+// The number of bytes is mixed in, so that a shorter text never matches.
+uint64_t content_hash(std::string_view bytes) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), bytes.size());
 }
 
-DiskResult<uint64_t> tail_hash(const DiskFile& file, uint64_t offset) {
-  const uint64_t length = std::min(offset, kProofBytes);
-  return range_hash(file, offset - length, length);
+DiskResult<ContentProof> read_proof(const DiskFile& file, uint64_t offset) {
+  const size_t length = std::min<uint64_t>(offset, Trail::kBytes);
+  ContentProof proof;
+  if (length == 0) return proof;
+  proof.head.resize(length);
+  std::string tail(length, '\0');
+  const auto head_size = file.read_at(0, proof.head.data(), length);
+  if (!head_size) return std::unexpected(head_size.error());
+  const auto tail_size = file.read_at(offset - length, tail.data(), length);
+  if (!tail_size) return std::unexpected(tail_size.error());
+  if (*head_size < length || *tail_size < length)
+    return std::unexpected(std::make_error_code(std::errc::result_out_of_range));
+  proof.trail.append(tail);
+  return proof;
 }
 
 bool same_file(const FileCheckpoint& checkpoint, const FileIdentity& identity) {
@@ -78,12 +81,14 @@ bool same_file(const FileCheckpoint& checkpoint, const FileIdentity& identity) {
          checkpoint.identity.birth_ns == identity.birth_ns;
 }
 
+bool proves(const ContentProof& proof, const FileCheckpoint& checkpoint) {
+  return content_hash(proof.head) == checkpoint.head &&
+         content_hash(proof.trail.view()) == checkpoint.tail;
+}
+
 bool content_matches(const FileCheckpoint& checkpoint, const DiskFile& file) {
-  const auto info = file.info();
-  if (!info || info->size < checkpoint.offset) return false;
-  const auto head = head_hash(file, checkpoint.offset);
-  const auto tail = tail_hash(file, checkpoint.offset);
-  return head && tail && *head == checkpoint.head && *tail == checkpoint.tail;
+  const auto proof = read_proof(file, checkpoint.offset);
+  return proof && proves(*proof, checkpoint);
 }
 
 }  // namespace picket

@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "daemon/disk.h"
+#include "daemon/inputs/trail.h"
 
 namespace picket {
 
@@ -26,26 +27,32 @@ struct FileCheckpoint {
   bool finishing = false;
   FileIdentity identity = {};
   uint64_t offset = 0;  // always the start of a line
-  uint64_t head = 0;    // hash of the first min(offset, kProofBytes) bytes
-  uint64_t tail = 0;    // hash of the min(offset, kProofBytes) bytes before the offset
+  uint64_t head = 0;    // hash of the first min(offset, Trail::kBytes) bytes
+  uint64_t tail = 0;    // hash of the min(offset, Trail::kBytes) bytes before the offset
 };
 
-// Enough for a time stamp or a request id to be inside.
-constexpr uint64_t kProofBytes = 256;
+// The bytes that the two hashes are about.
+struct ContentProof {
+  std::string head = {};
+  Trail trail = {};
+};
 
 std::string encode_checkpoint(const FileCheckpoint& checkpoint);
 std::optional<FileCheckpoint> decode_checkpoint(std::string_view text);
 
-// Hashes of the content around `offset`. Error: the file could not be read.
-DiskResult<uint64_t> head_hash(const DiskFile& file, uint64_t offset);
-DiskResult<uint64_t> tail_hash(const DiskFile& file, uint64_t offset);
+uint64_t content_hash(std::string_view bytes);
+
+// What proves the content of `file` up to `offset`. Error: it could not be read, or is shorter
+// (result_out_of_range).
+DiskResult<ContentProof> read_proof(const DiskFile& file, uint64_t offset);
 
 // Whether inode and birth time agree. The device number is left out: it may change when the machine
 // is booted anew, and the hashes make up for it.
 bool same_file(const FileCheckpoint& checkpoint, const FileIdentity& identity);
 
-// Whether the content that was read up to the offset is (still) in `file`. An unreadable or shorter
-// file does not match.
+// Whether `proof`, read at the checkpoint's offset, is of the content that was read up to there.
+bool proves(const ContentProof& proof, const FileCheckpoint& checkpoint);
+// The same for the file at hand. An unreadable or shorter file does not match.
 bool content_matches(const FileCheckpoint& checkpoint, const DiskFile& file);
 
 }  // namespace picket

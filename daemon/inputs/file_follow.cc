@@ -4,6 +4,7 @@
 #include "daemon/inputs/file_follow.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <span>
 #include <utility>
@@ -11,13 +12,12 @@
 namespace picket {
 
 FollowedFile::FollowedFile(const InputContext& context, std::unique_ptr<DiskFile> file,
-                           FileInfo info, uint64_t offset)
+                           FileInfo info, StartPoint start)
     : context_(context),
       file_(std::move(file)),
       info_(info),
-      cutter_({context.batch_bytes, context.max_line}, offset) {
-  guard();
-}
+      cutter_({context.batch_bytes, context.max_line}, start.offset, std::move(start.proof.trail)),
+      head_(std::move(start.proof.head)) {}
 
 bool FollowedFile::start() {
   stream_ = context_.sink.open_stream({context_.source, state.path});
@@ -51,10 +51,10 @@ bool FollowedFile::restart(bool held_is_elsewhere) {
   if (held_is_elsewhere) cutter_.reset(cutter_.resume_offset());
   FileCheckpoint anew;
   anew.identity = info_.identity;
-  anew.head = anew.tail = head_hash(*file_, 0).value_or(0);
+  anew.head = anew.tail = content_hash("");
   if (!end({state.path, state.path.empty() ? "" : encode_checkpoint(anew)})) return false;
   cutter_.reset(0);
-  guard_ = 0;
+  head_.clear();
   last_ = {};
   return start();
 }
@@ -69,35 +69,50 @@ ReadOutcome FollowedFile::read() {
     error_.clear();
     return ReadOutcome::AtEnd;
   }
-  const auto before = tail_hash(*file_, offset);
-  if (!before) return failed(before.error());
-  if (offset > 0 && *before != guard_) return ReadOutcome::Replaced;
-
   const std::span<char> space = cutter_.space(info_.size - offset);
   const auto got = file_->read_at(offset, space.data(), space.size());
   if (!got) return failed(got.error());
+  const auto proven = trail_is_there();
+  if (!proven) return failed(proven.error());
+  const std::string_view bytes(space.data(), *got);
+  // Replaced before the read or after it? If before, the new content is still there.
+  if (!*proven && holds(offset, bytes)) return ReadOutcome::Replaced;
   error_.clear();
   bytes_read_ += *got;
+  if (head_.size() < Trail::kBytes) head_ += bytes.substr(0, Trail::kBytes - head_.size());
   cutter_.commit(*got);
   while (std::optional<LineBatch> batch = cutter_.next()) {
     batch->checkpoint = checkpoint();
     if (!push(*std::move(batch))) return ReadOutcome::Closed;
   }
-  guard();
+  if (!*proven) return ReadOutcome::Replaced;
   return *got > 0 && cutter_.read_offset() < info_.size ? ReadOutcome::More : ReadOutcome::AtEnd;
 }
 
-// A file that cannot be read while its hashes are taken yields a checkpoint that will not match:
-// then the file is read again from its start, which is the side to err on.
+// Whether the bytes right before read_offset() are still those that were read there.
+DiskResult<bool> FollowedFile::trail_is_there() const {
+  const Trail trail = cutter_.read_trail();
+  const std::string_view bytes = trail.view();
+  if (bytes.empty()) return true;
+  std::array<char, Trail::kBytes> now;
+  const auto got = file_->read_at(cutter_.read_offset() - bytes.size(), now.data(), bytes.size());
+  if (!got) return std::unexpected(got.error());
+  return std::string_view(now.data(), *got) == bytes;
+}
+
+bool FollowedFile::holds(uint64_t offset, std::string_view bytes) const {
+  std::string now(bytes.size(), '\0');
+  const auto got = file_->read_at(offset, now.data(), now.size());
+  return got && *got == now.size() && now == bytes;
+}
+
 Checkpoint FollowedFile::checkpoint() {
   FileCheckpoint now;
   now.finishing = state.finishing;
   now.identity = info_.identity;
   now.offset = cutter_.resume_offset();
-  // The head stays the same once it is long enough.
-  const bool head_known = last_.offset >= kProofBytes && now.offset >= kProofBytes;
-  now.head = head_known ? last_.head : head_hash(*file_, now.offset).value_or(0);
-  now.tail = tail_hash(*file_, now.offset).value_or(0);
+  now.head = content_hash(std::string_view(head_).substr(0, now.offset));
+  now.tail = content_hash(cutter_.resume_trail().view());
   last_ = now;
   if (state.path.empty()) return {};
   return {state.path, encode_checkpoint(now)};
@@ -123,11 +138,6 @@ LineBatch FollowedFile::empty_batch() const {
 ReadOutcome FollowedFile::failed(std::error_code error) {
   error_ = error;
   return ReadOutcome::Failed;
-}
-
-void FollowedFile::guard() {
-  const uint64_t offset = cutter_.read_offset();
-  guard_ = offset > 0 ? tail_hash(*file_, offset).value_or(0) : 0;
 }
 
 }  // namespace picket

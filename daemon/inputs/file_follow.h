@@ -6,8 +6,8 @@
 //
 // Invariants
 //  1. A checkpoint never lies behind the last '\n' that was pushed.
-//  2. Before new bytes are read, those right before them are hashed again: a file that was cut and
-//     grew past the old offset between two looks is noticed.
+//  2. After new bytes were read, those right before them are compared with what was read there: a
+//     file that was cut and grew past the old offset is noticed, whenever that happened.
 //  3. One read() is at most one read of batch_bytes, so a busy file cannot starve the others.
 // Thread rule: the input thread.
 #pragma once
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "daemon/disk.h"
@@ -43,11 +44,17 @@ struct FollowState {
   std::chrono::steady_clock::time_point deadline = {};  // of `finishing`: no late writes after it
 };
 
+// Where reading begins.
+struct StartPoint {
+  uint64_t offset = 0;
+  ContentProof proof = {};  // of the file at this offset
+};
+
 class FollowedFile {
  public:
-  // REQUIRES: `offset` is the start of a line.
+  // REQUIRES: `start` is the start of a line.
   FollowedFile(const InputContext& context, std::unique_ptr<DiskFile> file, FileInfo info,
-               uint64_t offset);
+               StartPoint start);
 
   // The calls that push give false once the sink is closed.
   //
@@ -81,18 +88,19 @@ class FollowedFile {
   FollowState state = {};
 
  private:
+  DiskResult<bool> trail_is_there() const;
+  bool holds(uint64_t offset, std::string_view bytes) const;
   bool push(LineBatch batch);
   Checkpoint checkpoint();
   LineBatch empty_batch() const;
   ReadOutcome failed(std::error_code error);
-  void guard();
 
   const InputContext& context_;
   std::unique_ptr<DiskFile> file_;
   FileInfo info_;
   LineCutter cutter_;
   StreamId stream_ = 0;
-  uint64_t guard_ = 0;  // tail_hash at read_offset(); 0 at offset 0
+  std::string head_;  // the first bytes of the content, as far as they were read
   FileCheckpoint last_ = {};
   uint64_t bytes_read_ = 0;
   std::error_code error_ = {};

@@ -60,9 +60,9 @@ InputStats FileSet::stats() const {
 }
 
 void FileSet::add(FollowState state, std::unique_ptr<DiskFile> file, const FileInfo& info,
-                  uint64_t offset) {
+                  StartPoint start) {
   const FileId id = next_id_++;
-  auto added = std::make_unique<FollowedFile>(context_, std::move(file), info, offset);
+  auto added = std::make_unique<FollowedFile>(context_, std::move(file), info, std::move(start));
   added->state = std::move(state);
   names_.by_identity[info.identity] = id;
   if (added->state.finishing) {
@@ -133,7 +133,7 @@ void FileSet::replaced(FileId id) {
   const FileCheckpoint last = file.last_checkpoint();
   const std::string origin = file.state.path;
   const std::string copy = origin.empty() ? "" : find_copy(origin, last);
-  const bool rest_found = !copy.empty() && finish_at(copy, origin, last.offset);
+  const bool rest_found = !copy.empty() && finish_at(copy, origin, last);
   sink_took(file.restart(rest_found));
   enqueue(rest_found ? renew(id) : id);
 }

@@ -76,6 +76,7 @@ class FileSet {
 
  private:
   using FileId = uint64_t;  // rising with age
+  using Start = DiskResult<StartPoint>;
   // Identities of the files of one folder; built at most once per scan.
   using FolderIndex = std::map<FileIdentity, std::string>;
 
@@ -85,8 +86,10 @@ class FileSet {
   std::string unfinished_name(const std::string& key, const FileCheckpoint& checkpoint);
   std::string find_rotated(const std::string& key, const FileCheckpoint& checkpoint);
   std::string find_copy(const std::string& path, const FileCheckpoint& checkpoint) const;
-  bool finish_at(const std::string& path, const std::string& origin, uint64_t offset);
+  bool finish_at(const std::string& path, const std::string& origin,
+                 const FileCheckpoint& checkpoint);
   void drop_lost(const std::string& key);
+  Start first_point(const std::string& path, const DiskFile& file, const FileInfo& info);
   uint64_t first_offset(const std::string& path, const DiskFile& file, const FileInfo& info);
 
   // One look at the names (file_set_scan.cc).
@@ -106,7 +109,7 @@ class FileSet {
 
   // One file (file_set.cc).
   void add(FollowState state, std::unique_ptr<DiskFile> file, const FileInfo& info,
-           uint64_t offset);
+           StartPoint start);
   void enqueue(FileId id);
   bool waits_for_older(FileId id, const FollowedFile& file) const;
   void read_one(FileId id);

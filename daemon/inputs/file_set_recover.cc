@@ -66,7 +66,7 @@ void FileSet::recover_one(const std::string& key, const FileCheckpoint& checkpoi
     if (state.origin == state.path) state.origin = key;
     return;
   }
-  if (finish_at(rest, key, checkpoint.offset)) ++counts_.rotations;
+  if (finish_at(rest, key, checkpoint)) ++counts_.rotations;
 }
 
 // The name under which content that `checkpoint` has not covered is to be read to its end; empty
@@ -112,19 +112,22 @@ std::string FileSet::find_copy(const std::string& path, const FileCheckpoint& ch
   return "";
 }
 
-bool FileSet::finish_at(const std::string& path, const std::string& origin, uint64_t offset) {
+bool FileSet::finish_at(const std::string& path, const std::string& origin,
+                        const FileCheckpoint& checkpoint) {
   auto file = context_.disk.open(path, Symlinks::Refuse);
   const auto info = file ? (*file)->info() : std::unexpected(file.error());
   if (!info) {
     trouble(path, info.error());
     return false;
   }
+  auto proof = read_proof(**file, checkpoint.offset);
+  if (!proof || !proves(*proof, checkpoint)) return false;
   FollowState state;
   state.path = path;
   state.origin = origin;
   state.finishing = true;
   state.deadline = context_.clock.steady() + options_.grace;
-  add(std::move(state), *std::move(file), *info, offset);
+  add(std::move(state), *std::move(file), *info, {checkpoint.offset, *std::move(proof)});
   return true;
 }
 
@@ -140,18 +143,31 @@ void FileSet::drop_lost(const std::string& key) {
   start_up_.remembered.erase(key);
 }
 
+// Where to begin with a file that is opened under `path`. Error: it cannot be read now; its
+// checkpoint is kept for the next try.
+FileSet::Start FileSet::first_point(const std::string& path, const DiskFile& file,
+                                    const FileInfo& info) {
+  const auto known = start_up_.remembered.find(path);
+  const auto checkpoint =
+      known == start_up_.remembered.end() ? std::nullopt : decode_checkpoint(known->second);
+  const bool same = checkpoint && same_file(*checkpoint, info.identity);
+  const uint64_t offset =
+      same ? checkpoint->offset : (checkpoint ? 0 : first_offset(path, file, info));
+  auto proof = read_proof(file, offset);
+  const bool shorter = !proof && proof.error() == std::errc::result_out_of_range;
+  if (!proof && !shorter) return std::unexpected(proof.error());
+  start_up_.remembered.erase(path);
+  start_up_.sizes.erase(path);
+  if (!shorter && (!same || proves(*proof, *checkpoint)))
+    return StartPoint{offset, *std::move(proof)};
+  if (same) ++counts_.truncations;
+  return StartPoint{};
+}
+
 uint64_t FileSet::first_offset(const std::string& path, const DiskFile& file,
                                const FileInfo& info) {
-  if (const auto node = start_up_.remembered.extract(path)) {
-    if (const auto checkpoint = decode_checkpoint(node.mapped())) {
-      const bool same = same_file(*checkpoint, info.identity);
-      if (same && content_matches(*checkpoint, file)) return checkpoint->offset;
-      if (same) ++counts_.truncations;
-      return 0;
-    }
-  }
-  if (const auto node = start_up_.sizes.extract(path))
-    return last_line_start(file, std::min(node.mapped(), info.size), context_.max_line);
+  if (const auto known = start_up_.sizes.find(path); known != start_up_.sizes.end())
+    return last_line_start(file, std::min(known->second, info.size), context_.max_line);
   if (start_up_.done || options_.from_beginning) return 0;
   return last_line_start(file, info.size, context_.max_line);
 }

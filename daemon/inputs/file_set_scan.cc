@@ -154,19 +154,19 @@ void FileSet::look_at(const std::string& path) {
 void FileSet::open_new(const std::string& path) {
   auto file = context_.disk.open(path, options_.symlinks);
   const auto info = file ? (*file)->info() : std::unexpected(file.error());
-  if (!info) {
-    trouble(path, info.error());
-    // What it held before start-up stays unread also when it can only be opened later.
+  if (info && names_.by_identity.contains(info->identity)) return;  // renamed between the two looks
+  auto start = info ? first_point(path, **file, *info) : std::unexpected(info.error());
+  if (!start) {
+    trouble(path, start.error());
+    // What it held before start-up stays unread also when it can only be read later.
     const auto named = context_.disk.stat(path, options_.symlinks);
     if (!start_up_.done && !options_.from_beginning && named) start_up_.sizes[path] = named->size;
     return;
   }
   troubles_.erase(path);
-  if (names_.by_identity.contains(info->identity)) return;  // renamed between the two looks
   FollowState state;
   state.path = state.origin = path;
-  const uint64_t offset = first_offset(path, **file, *info);
-  add(std::move(state), *std::move(file), *info, offset);
+  add(std::move(state), *std::move(file), *info, *std::move(start));
 }
 
 const FileSet::FolderIndex& FileSet::index_of(const std::string& folder) {

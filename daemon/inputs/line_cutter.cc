@@ -24,7 +24,14 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
-LineCutter::LineCutter(CutterLimits limits, uint64_t offset) : limits_(limits), base_(offset) {}
+LineCutter::LineCutter(CutterLimits limits, uint64_t offset, Trail before)
+    : limits_(limits), base_(offset), passed_(std::move(before)) {}
+
+Trail LineCutter::read_trail() const {
+  Trail trail = passed_;
+  trail.append(buffer_.view());
+  return trail;
+}
 
 std::span<char> LineCutter::space(size_t want) {
   const size_t held = buffer_.size();
@@ -89,6 +96,7 @@ LineBatch LineCutter::take_lines(size_t length) {
   PaddedBytes rest(buffer_.view().substr(length));
   batch.bytes = std::exchange(buffer_, std::move(rest));
   batch.bytes.resize(length);
+  passed_.append(batch.bytes.view());
   base_ += length;
   searched_ = 0;
   return batch;
@@ -108,6 +116,7 @@ void LineCutter::begin_skip() {
   skipping_ = true;
   line_start_ = base_;
   line_length_ = 0;
+  line_trail_ = passed_;
   kept_ = PaddedBytes();
 }
 
@@ -120,6 +129,7 @@ std::optional<LineBatch> LineCutter::skip() {
   line_length_ += part.size();
   if (end == std::string_view::npos) {
     base_ += held.size();
+    passed_.append(held);
     buffer_ = PaddedBytes();
     searched_ = 0;
     return std::nullopt;
@@ -129,6 +139,7 @@ std::optional<LineBatch> LineCutter::skip() {
 }
 
 void LineCutter::drop_front(size_t length) {
+  passed_.append(buffer_.view().substr(0, length));
   const size_t rest = buffer_.size() - length;
   if (rest > 0) std::memmove(buffer_.data(), buffer_.data() + length, rest);
   buffer_.resize(rest);

@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 
+#include "daemon/inputs/trail.h"
 #include "rules/batch.h"
 
 namespace picket {
@@ -34,8 +35,9 @@ class LineCutter {
   // What is kept of a line over max_line.
   static constexpr size_t kOversizeKept = 64 << 10;
 
-  // `offset` is that of the first byte in the stream and must be the start of a line.
-  explicit LineCutter(CutterLimits limits, uint64_t offset = 0);
+  // `offset` is that of the first byte in the stream and must be the start of a line; `before`
+  // holds the bytes right before it.
+  explicit LineCutter(CutterLimits limits, uint64_t offset = 0, Trail before = {});
 
   // Where the next bytes go: at least one, at most `want` and what is left of the batch.
   // REQUIRES: next() gave nothing; want > 0.
@@ -52,8 +54,11 @@ class LineCutter {
   uint64_t resume_offset() const { return skipping_ ? line_start_ : base_; }
   // Offset at which the next read continues.
   uint64_t read_offset() const { return base_ + buffer_.size(); }
+  // The bytes right before these two offsets.
+  const Trail& resume_trail() const { return skipping_ ? line_trail_ : passed_; }
+  Trail read_trail() const;
 
-  // Forgets what is held and starts a new stream.
+  // Forgets what is held and what passed, and starts a new stream.
   void reset(uint64_t offset);
 
  private:
@@ -67,10 +72,12 @@ class LineCutter {
   CutterLimits limits_;
   uint64_t base_;        // stream offset of buffer_[0]
   size_t searched_ = 0;  // the first bytes of buffer_ hold no '\n' up to here
+  Trail passed_;         // before base_
   PaddedBytes buffer_;
   bool skipping_ = false;     // inside a line over max_line, whose start is in kept_
   uint64_t line_start_ = 0;   // stream offset of that line
   uint64_t line_length_ = 0;  // of that line so far
+  Trail line_trail_;          // before line_start_
   PaddedBytes kept_;
 };
 

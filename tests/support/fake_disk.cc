@@ -21,21 +21,24 @@ FileInfo info_of(const FakeDisk::Content& content) {
 
 class FakeFile final : public DiskFile {
  public:
-  explicit FakeFile(std::shared_ptr<const FakeDisk::Content> content)
-      : content_(std::move(content)) {}
+  FakeFile(const FakeDisk& disk, std::shared_ptr<const FakeDisk::Content> content)
+      : disk_(disk), content_(std::move(content)) {}
 
   DiskResult<FileInfo> info() const override { return info_of(*content_); }
 
   DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const override {
     if (content_->read_error) return std::unexpected(content_->read_error);
+    ++disk_.reads;
     const std::string& bytes = content_->bytes;
     if (offset >= bytes.size()) return size_t{0};
     const size_t count = std::min<size_t>(length, bytes.size() - offset);
     std::memcpy(into, bytes.data() + offset, count);
+    if (const auto hook = disk_.on_read) hook(offset);  // a copy: the hook may replace itself
     return count;
   }
 
  private:
+  const FakeDisk& disk_;
   std::shared_ptr<const FakeDisk::Content> content_;
 };
 
@@ -47,7 +50,7 @@ DiskResult<std::unique_ptr<DiskFile>> FakeDisk::open(const std::string& path,
   if (!entry) return std::unexpected(entry.error());
   if (denied_.contains(path)) return failed(std::errc::permission_denied);
   ++opens;
-  return std::make_unique<FakeFile>(entry->content);
+  return std::make_unique<FakeFile>(*this, entry->content);
 }
 
 DiskResult<FileInfo> FakeDisk::stat(const std::string& path, Symlinks symlinks) const {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -60,6 +61,9 @@ class FakeDisk final : public Disk {
     std::error_code read_error = {};
   };
   mutable uint64_t opens = 0;
+  mutable uint64_t reads = 0;
+  // Called with its offset when a read has copied its bytes, before the reader goes on.
+  std::function<void(uint64_t offset)> on_read = nullptr;
 
  private:
   enum class Kind : uint8_t { File, Folder, Fifo, Symlink };

@@ -95,6 +95,19 @@ TEST(FileTailRefuse, UnreadableAtRestartKeepsItsCheckpoint) {
   }
 }
 
+TEST(FileTailRefuse, BadDiskAtRestartKeepsItsCheckpoint) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n");
+  tail.start();
+  tail.disk.fail_reads("/log/a.log", std::make_error_code(std::errc::io_error));
+  tail.restart();
+  EXPECT_TRUE(tail.files().troubled());
+  tail.disk.fail_reads("/log/a.log", {});
+  tail.disk.write("/log/a.log", "2\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2"}));
+}
+
 TEST(FileTailRefuse, ClosedSinkStopsTheReading) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "1\n");

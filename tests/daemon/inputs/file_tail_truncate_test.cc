@@ -36,6 +36,52 @@ TEST(FileTailTruncate, RegrownPastTheOffsetIsNoticed) {
   EXPECT_EQ(tail.stats().truncations, 1u);
 }
 
+// What was read before the content changed counts once, what came after it is read from its start.
+TEST(FileTailTruncate, RegrownWhileItIsReadIsNoticed) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n");
+  tail.start();
+  tail.disk.write("/log/a.log", "2\n");
+  tail.disk.on_read = [&](uint64_t offset) {
+    if (offset != 2) return;
+    tail.disk.on_read = nullptr;
+    tail.disk.rewrite("/log/a.log", "3\n4\n5\n");
+  };
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2", "3", "4", "5"}));
+  EXPECT_EQ(tail.stats().truncations, 1u);
+  tail.restart();
+  EXPECT_EQ(tail.lines().size(), 5u);
+}
+
+// The checkpoint that goes with a batch is about the bytes of that batch, whatever the file holds
+// when it is written.
+TEST(FileTailTruncate, CheckpointIsAboutWhatWasRead) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n2\n");
+  tail.disk.on_read = [&](uint64_t) {
+    tail.disk.on_read = nullptr;
+    tail.disk.rewrite("/log/a.log", "3\n4\n5\n");
+  };
+  tail.start();
+  const auto first_batches = tail.sink.checkpoints(2);
+  ASSERT_EQ(tail.sink.lines(2), (Lines{"1", "2"}));
+  tail.sink.batches.clear();
+  tail.start(first_batches);
+  EXPECT_EQ(tail.lines(), (Lines{"3", "4", "5"}));
+}
+
+// Hashes come from the bytes that were read: one look at the old bytes a batch, no more.
+TEST(FileTailTruncate, ABatchCostsTwoReads) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", numbered("a", 0, 10));
+  tail.start();
+  tail.disk.write("/log/a.log", numbered("a", 10, 10));
+  const uint64_t before = tail.disk.reads;
+  tail.settle();
+  EXPECT_EQ(tail.disk.reads - before, 2u);
+}
+
 TEST(FileTailTruncate, RegrownWithinAnUnfinishedLineIsNoticed) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "half");
