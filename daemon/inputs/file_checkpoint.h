@@ -4,7 +4,8 @@
 //   "1 follow|finish DEVICE INODE BIRTH OFFSET HEAD TAIL"
 // with decimal numbers and the two hashes in hex. `finish` marks a file that was rotated away and
 // is only read to its end. The leading 1 is the version: a reader that meets another one, or
-// anything it cannot parse, treats the file as one without a checkpoint.
+// anything it cannot parse, says so and begins with the file at its start, whatever `start` says:
+// what came since may not have been counted.
 //
 // Identity alone proves little: inode numbers are reused, not every file system records birth
 // times, and a file may be cut and grow past the old offset. Hence the hashes of the first bytes

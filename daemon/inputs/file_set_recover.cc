@@ -15,6 +15,7 @@
 
 #include "daemon/inputs/file_names.h"
 #include "daemon/inputs/file_set.h"
+#include "daemon/log.h"
 
 namespace picket {
 namespace {
@@ -148,14 +149,18 @@ void FileSet::drop_lost(const std::string& key) {
 FileSet::Start FileSet::first_point(const std::string& path, const DiskFile& file,
                                     const FileInfo& info) {
   const auto known = start_up_.remembered.find(path);
-  const auto checkpoint =
-      known == start_up_.remembered.end() ? std::nullopt : decode_checkpoint(known->second);
+  const bool was_followed = known != start_up_.remembered.end();
+  const auto checkpoint = was_followed ? decode_checkpoint(known->second) : std::nullopt;
   const bool same = checkpoint && same_file(*checkpoint, info.identity);
   const uint64_t offset =
-      same ? checkpoint->offset : (checkpoint ? 0 : first_offset(path, file, info));
+      same ? checkpoint->offset : (was_followed ? 0 : first_offset(path, file, info));
   auto proof = read_proof(file, offset);
   const bool shorter = !proof && proof.error() == std::errc::result_out_of_range;
   if (!proof && !shorter) return std::unexpected(proof.error());
+  if (was_followed && !checkpoint) {
+    log_warning("{}: its checkpoint makes no sense, so it is read from its start", path);
+    ++counts_.read_errors;
+  }
   start_up_.remembered.erase(path);
   start_up_.sizes.erase(path);
   if (!shorter && (!same || proves(*proof, *checkpoint)))
