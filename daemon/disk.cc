@@ -29,6 +29,10 @@ std::error_code not_regular(mode_t mode) {
   return {EOPNOTSUPP, std::system_category()};
 }
 
+int64_t nanoseconds(const statx_timestamp& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 // statx of a name, or of a descriptor when `path` is empty and AT_EMPTY_PATH is set.
 DiskResult<FileInfo> file_info(int fd, const char* path, int flags) {
   struct statx raw = {};
@@ -38,8 +42,8 @@ DiskResult<FileInfo> file_info(int fd, const char* path, int flags) {
   FileInfo info;
   info.identity.device = makedev(raw.stx_dev_major, raw.stx_dev_minor);
   info.identity.inode = raw.stx_ino;
-  if ((raw.stx_mask & STATX_BTIME) != 0)
-    info.identity.birth_ns = int64_t{raw.stx_btime.tv_sec} * 1'000'000'000 + raw.stx_btime.tv_nsec;
+  if ((raw.stx_mask & STATX_BTIME) != 0) info.identity.birth_ns = nanoseconds(raw.stx_btime);
+  info.modified_ns = nanoseconds(raw.stx_mtime);
   info.size = raw.stx_size;
   info.links = raw.stx_nlink;
   return info;

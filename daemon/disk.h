@@ -36,7 +36,8 @@ struct FileIdentity {
 struct FileInfo {
   FileIdentity identity = {};
   uint64_t size = 0;
-  uint64_t links = 1;  // 0: deleted, and only open descriptors keep it alive
+  uint64_t links = 1;       // 0: deleted, and only open descriptors keep it alive
+  int64_t modified_ns = 0;  // when the content last changed, since the epoch, in coarse steps
 };
 
 // Whether the last component of a path may be a symbolic link.
@@ -49,7 +50,7 @@ using DiskResult = std::expected<T, std::error_code>;
 class DiskFile {
  public:
   virtual ~DiskFile() = default;
-  // Size and links as they are now. Error: the descriptor went bad (EIO, ESTALE).
+  // Size, links and time of change as they are now. Error: the descriptor went bad (EIO, ESTALE).
   virtual DiskResult<FileInfo> info() const = 0;
   // Reads up to `length` bytes at `offset`; fewer only at the end of the file, 0 beyond it. Error:
   // nothing was read.

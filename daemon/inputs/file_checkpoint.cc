@@ -12,7 +12,8 @@
 namespace picket {
 namespace {
 
-constexpr std::string_view kVersion = "1";
+constexpr std::string_view kVersion = "2";
+constexpr std::string_view kVersionWithoutModified = "1";
 constexpr std::string_view kFollow = "follow";
 constexpr std::string_view kFinish = "finish";
 
@@ -36,21 +37,23 @@ bool take_number(std::string_view& text, Number& number, int base = 10) {
 
 std::string encode_checkpoint(const FileCheckpoint& checkpoint) {
   const FileIdentity& id = checkpoint.identity;
-  return fmt::format("{} {} {} {} {} {} {:x} {:x}", kVersion,
+  return fmt::format("{} {} {} {} {} {} {:x} {:x} {}", kVersion,
                      checkpoint.finishing ? kFinish : kFollow, id.device, id.inode, id.birth_ns,
-                     checkpoint.offset, checkpoint.head, checkpoint.tail);
+                     checkpoint.offset, checkpoint.head, checkpoint.tail, checkpoint.modified_ns);
 }
 
 std::optional<FileCheckpoint> decode_checkpoint(std::string_view text) {
-  if (take_word(text) != kVersion) return std::nullopt;
+  const std::string_view version = take_word(text);
+  if (version != kVersion && version != kVersionWithoutModified) return std::nullopt;
   const std::string_view mode = take_word(text);
   if (mode != kFollow && mode != kFinish) return std::nullopt;
   FileCheckpoint read;
   read.finishing = mode == kFinish;
-  const bool whole =
-      take_number(text, read.identity.device) && take_number(text, read.identity.inode) &&
-      take_number(text, read.identity.birth_ns) && take_number(text, read.offset) &&
-      take_number(text, read.head, 16) && take_number(text, read.tail, 16) && text.empty();
+  const bool whole = take_number(text, read.identity.device) &&
+                     take_number(text, read.identity.inode) &&
+                     take_number(text, read.identity.birth_ns) && take_number(text, read.offset) &&
+                     take_number(text, read.head, 16) && take_number(text, read.tail, 16) &&
+                     (version != kVersion || take_number(text, read.modified_ns)) && text.empty();
   if (!whole) return std::nullopt;
   return read;
 }

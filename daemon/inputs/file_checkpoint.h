@@ -1,11 +1,11 @@
 // FileCheckpoint: how far a file was read, and proof that it is still the same file.
 //
 // Stored in the state file as one short line of text, so that a person can read it:
-//   "1 follow|finish DEVICE INODE BIRTH OFFSET HEAD TAIL"
+//   "2 follow|finish DEVICE INODE BIRTH OFFSET HEAD TAIL MODIFIED"
 // with decimal numbers and the two hashes in hex. `finish` marks a file that was rotated away and
-// is only read to its end. The leading 1 is the version: a reader that meets another one, or
-// anything it cannot parse, says so and begins with the file at its start, whatever `start` says:
-// what came since may not have been counted.
+// is only read to its end. The leading 2 is the version; version 1 lacks MODIFIED and is
+// still read. A reader that meets another one, or anything it cannot parse, says so and begins with
+// the file at its start, whatever `start` says: what came since may not have been counted.
 //
 // Identity alone proves little: inode numbers are reused, not every file system records birth
 // times, and a file may be cut and grow past the old offset. Hence the hashes of the first bytes
@@ -30,6 +30,8 @@ struct FileCheckpoint {
   uint64_t offset = 0;  // always the start of a line
   uint64_t head = 0;    // hash of the first min(offset, Trail::kBytes) bytes
   uint64_t tail = 0;    // hash of the min(offset, Trail::kBytes) bytes before the offset
+  // FileInfo::modified_ns before the last read; 0: not known.
+  int64_t modified_ns = 0;
 };
 
 // The bytes that the two hashes are about.

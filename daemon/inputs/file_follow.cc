@@ -17,6 +17,7 @@ FollowedFile::FollowedFile(const InputContext& context, std::unique_ptr<DiskFile
       file_(std::move(file)),
       info_(info),
       cutter_({context.batch_bytes, context.max_line}, start.offset, std::move(start.proof.trail)),
+      proven_ns_(info.modified_ns),
       head_(std::move(start.proof.head)) {}
 
 bool FollowedFile::start() {
@@ -49,9 +50,8 @@ bool FollowedFile::end(const Checkpoint& last) {
 
 bool FollowedFile::restart(bool held_is_elsewhere) {
   if (held_is_elsewhere) cutter_.reset(cutter_.resume_offset());
-  FileCheckpoint anew;
-  anew.identity = info_.identity;
-  anew.head = anew.tail = content_hash("");
+  proven_ns_ = info_.modified_ns;
+  const FileCheckpoint anew = mark(0, {});
   if (!end({state.path, state.path.empty() ? "" : encode_checkpoint(anew)})) return false;
   cutter_.reset(0);
   head_.clear();
@@ -65,11 +65,11 @@ ReadOutcome FollowedFile::read() {
   info_ = *info;
   const uint64_t offset = cutter_.read_offset();
   if (info_.size < offset) return ReadOutcome::Replaced;
-  if (info_.size == offset) {
+  if (info_.size == offset && info_.modified_ns == proven_ns_) {
     error_.clear();
     return ReadOutcome::AtEnd;
   }
-  const std::span<char> space = cutter_.space(info_.size - offset);
+  const std::span<char> space = cutter_.space(std::max<uint64_t>(info_.size - offset, 1));
   const auto got = file_->read_at(offset, space.data(), space.size());
   if (!got) return failed(got.error());
   const auto proven = trail_is_there();
@@ -77,6 +77,7 @@ ReadOutcome FollowedFile::read() {
   const std::string_view bytes(space.data(), *got);
   // Replaced before the read or after it? If before, the new content is still there.
   if (!*proven && holds(offset, bytes)) return ReadOutcome::Replaced;
+  if (*proven) proven_ns_ = info_.modified_ns;
   error_.clear();
   bytes_read_ += *got;
   if (head_.size() < Trail::kBytes) head_ += bytes.substr(0, Trail::kBytes - head_.size());
@@ -106,16 +107,23 @@ bool FollowedFile::holds(uint64_t offset, std::string_view bytes) const {
   return got && *got == now.size() && now == bytes;
 }
 
+FileCheckpoint FollowedFile::mark(uint64_t offset, const Trail& trail) const {
+  return {state.finishing,
+          info_.identity,
+          offset,
+          content_hash(std::string_view(head_).substr(0, offset)),
+          content_hash(trail.view()),
+          proven_ns_};
+}
+
+FileCheckpoint FollowedFile::read_mark() const {
+  return mark(cutter_.read_offset(), cutter_.read_trail());
+}
+
 Checkpoint FollowedFile::checkpoint() {
-  FileCheckpoint now;
-  now.finishing = state.finishing;
-  now.identity = info_.identity;
-  now.offset = cutter_.resume_offset();
-  now.head = content_hash(std::string_view(head_).substr(0, now.offset));
-  now.tail = content_hash(cutter_.resume_trail().view());
-  last_ = now;
+  last_ = mark(cutter_.resume_offset(), cutter_.resume_trail());
   if (state.path.empty()) return {};
-  return {state.path, encode_checkpoint(now)};
+  return {state.path, encode_checkpoint(last_)};
 }
 
 uint64_t FollowedFile::lag_bytes() const {

@@ -74,8 +74,11 @@ class FollowedFile {
   // Reads and pushes once.
   ReadOutcome read();
 
-  // The checkpoint that was pushed last: what the content looked like before it was replaced.
+  // The checkpoint that was pushed last.
   const FileCheckpoint& last_checkpoint() const { return last_; }
+  // The same for all that was read, held bytes included: what the content looked like before it was
+  // replaced. It is no place to resume from.
+  FileCheckpoint read_mark() const;
 
   const FileIdentity& identity() const { return info_.identity; }
   const DiskFile& file() const { return *file_; }
@@ -91,6 +94,7 @@ class FollowedFile {
   DiskResult<bool> trail_is_there() const;
   bool holds(uint64_t offset, std::string_view bytes) const;
   bool push(LineBatch batch);
+  FileCheckpoint mark(uint64_t offset, const Trail& trail) const;
   Checkpoint checkpoint();
   LineBatch empty_batch() const;
   ReadOutcome failed(std::error_code error);
@@ -100,7 +104,8 @@ class FollowedFile {
   FileInfo info_;
   LineCutter cutter_;
   StreamId stream_ = 0;
-  std::string head_;  // the first bytes of the content, as far as they were read
+  int64_t proven_ns_;  // the content was still the same after this FileInfo::modified_ns
+  std::string head_;   // the first bytes of the content, as far as they were read
   FileCheckpoint last_ = {};
   uint64_t bytes_read_ = 0;
   std::error_code error_ = {};

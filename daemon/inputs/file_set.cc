@@ -132,7 +132,7 @@ void FileSet::replaced(FileId id) {
   FollowedFile& file = *files_.at(id);
   const FileCheckpoint last = file.last_checkpoint();
   const std::string origin = file.state.path;
-  const std::string copy = origin.empty() ? "" : find_copy(origin, last);
+  const std::string copy = origin.empty() ? "" : find_copy(origin, file.read_mark());
   const bool rest_found = !copy.empty() && finish_at(copy, origin, last);
   sink_took(file.restart(rest_found));
   enqueue(rest_found ? renew(id) : id);

@@ -20,9 +20,16 @@
 namespace picket {
 namespace {
 
-// Less content than this proves nothing about a copy: two logs may well begin with the same line.
+// Two logs may well begin with the same line: with less content than this, a copy must also be no
+// older than what was last seen of the original.
 constexpr uint64_t kCopyProofMin = 64;
 constexpr uint64_t kBackwardChunk = 64 << 10;
+
+bool may_be_copy(const FileCheckpoint& checkpoint, const FileInfo& info) {
+  if (checkpoint.offset >= kCopyProofMin) return true;
+  return checkpoint.offset > 0 && checkpoint.modified_ns != 0 &&
+         info.modified_ns >= checkpoint.modified_ns;
+}
 
 // The start of the line that is being written at `size`: behind the last '\n', looked for within
 // `max_line` bytes. Beyond that the line is given up: it would be too long anyway.
@@ -98,7 +105,6 @@ std::string FileSet::find_rotated(const std::string& key, const FileCheckpoint& 
 
 // A copy is recognised by its content, and only looked for among names that were made from `path`.
 std::string FileSet::find_copy(const std::string& path, const FileCheckpoint& checkpoint) const {
-  if (checkpoint.offset < kCopyProofMin) return "";
   const auto names = context_.disk.list(folder_of(path));
   if (!names) return "";
   for (const std::string& name : *names) {
@@ -106,9 +112,9 @@ std::string FileSet::find_copy(const std::string& path, const FileCheckpoint& ch
       continue;
     const std::string other = path_in(folder_of(path), name);
     const auto file = context_.disk.open(other, Symlinks::Refuse);
-    if (!file || !content_matches(checkpoint, **file)) continue;
-    const auto info = (*file)->info();
-    if (info && !names_.by_identity.contains(info->identity)) return other;
+    const auto info = file ? (*file)->info() : std::unexpected(file.error());
+    if (!info || names_.by_identity.contains(info->identity)) continue;
+    if (may_be_copy(checkpoint, *info) && content_matches(checkpoint, **file)) return other;
   }
   return "";
 }

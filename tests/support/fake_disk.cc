@@ -16,7 +16,7 @@ std::unexpected<std::error_code> failed(std::errc error) {
 }
 
 FileInfo info_of(const FakeDisk::Content& content) {
-  return {content.identity, content.bytes.size(), content.links};
+  return {content.identity, content.bytes.size(), content.links, content.modified_ns};
 }
 
 class FakeFile final : public DiskFile {
@@ -83,7 +83,7 @@ void FakeDisk::write(const std::string& path, std::string_view text) {
     content->identity = {1, next_inode_++, record_birth_ ? ++births_ : 0};
     entries_[path] = {Kind::File, std::move(content)};
   }
-  entries_[path].content->bytes.append(text);
+  change(path).append(text);
 }
 
 void FakeDisk::replace(const std::string& path, std::string_view text) {
@@ -91,13 +91,9 @@ void FakeDisk::replace(const std::string& path, std::string_view text) {
   write(path, text);
 }
 
-void FakeDisk::truncate(const std::string& path, uint64_t size) {
-  entries_.at(path).content->bytes.resize(size);
-}
+void FakeDisk::truncate(const std::string& path, uint64_t size) { change(path).resize(size); }
 
-void FakeDisk::rewrite(const std::string& path, std::string_view text) {
-  entries_.at(path).content->bytes = text;
-}
+void FakeDisk::rewrite(const std::string& path, std::string_view text) { change(path) = text; }
 
 void FakeDisk::rename(const std::string& from, const std::string& to) {
   Entry entry = entries_.at(from);
@@ -156,6 +152,12 @@ DiskResult<FakeDisk::Entry> FakeDisk::find(const std::string& path, Symlinks sym
 
 bool FakeDisk::folder_denied(const std::string& path) const {
   return denied_.contains(folder_of(path));
+}
+
+std::string& FakeDisk::change(const std::string& path) {
+  Content& content = *entries_.at(path).content;
+  content.modified_ns = ++changes_;
+  return content.bytes;
 }
 
 void FakeDisk::put(const std::string& path, Entry entry) {

@@ -58,6 +58,7 @@ class FakeDisk final : public Disk {
     std::string bytes = {};
     FileIdentity identity = {};
     uint64_t links = 1;
+    int64_t modified_ns = 0;  // counts changes of all files
     std::error_code read_error = {};
   };
   mutable uint64_t opens = 0;
@@ -75,12 +76,14 @@ class FakeDisk final : public Disk {
 
   DiskResult<Entry> find(const std::string& path, Symlinks symlinks) const;
   bool folder_denied(const std::string& path) const;
+  std::string& change(const std::string& path);
   void put(const std::string& path, Entry entry);
 
   std::map<std::string, Entry> entries_;
   std::set<std::string> denied_;
   uint64_t next_inode_ = 100;
   int64_t births_ = 0;
+  int64_t changes_ = 0;
   bool record_birth_ = true;
 };
 

@@ -212,16 +212,22 @@ TEST(FileCheckpoint, TextRoundTripAndDamage) {
   checkpoint.offset = 1'000'000'007;
   checkpoint.head = 0xdeadbeef;
   checkpoint.tail = ~uint64_t{0};
+  checkpoint.modified_ns = 12;
   const std::string text = encode_checkpoint(checkpoint);
-  EXPECT_EQ(text, "1 finish 2049 131 -7 1000000007 deadbeef ffffffffffffffff");
+  EXPECT_EQ(text, "2 finish 2049 131 -7 1000000007 deadbeef ffffffffffffffff 12");
   const auto read = decode_checkpoint(text);
   ASSERT_TRUE(read);
   EXPECT_EQ(encode_checkpoint(*read), text);
-  for (size_t length = 0; length < text.size() - 16; ++length)
+  for (size_t length = 0; length < text.size() - 1; ++length)
     EXPECT_FALSE(decode_checkpoint(text.substr(0, length)));
-  for (const char* bad : {"2 follow 1 1 1 1 1 1", "1 x 1 1 1 1 1 1", "1 follow 1 1 1 1 1 1 1",
-                          "1 follow 1 1 1 -1 1 1", "1 follow 1 1 1 99999999999999999999 1 1"})
+  for (const char* bad : {"3 follow 1 1 1 1 1 1 1", "2 follow 1 1 1 1 1 1", "1 x 1 1 1 1 1 1",
+                          "1 follow 1 1 1 1 1 1 1", "2 follow 1 1 1 -1 1 1 1",
+                          "1 follow 1 1 1 99999999999999999999 1 1"})
     EXPECT_FALSE(decode_checkpoint(bad)) << bad;
+  const auto older = decode_checkpoint("1 follow 1 2 3 4 5 6");
+  ASSERT_TRUE(older);
+  EXPECT_EQ(older->tail, 6u);
+  EXPECT_EQ(older->modified_ns, 0);
 }
 
 }  // namespace

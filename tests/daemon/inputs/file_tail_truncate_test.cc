@@ -107,6 +107,69 @@ TEST(FileTailTruncate, RestOfACopiedLogIsReadFromTheCopy) {
   EXPECT_EQ(tail.sink.checkpoints().size(), 1u);
 }
 
+// Too little was read to tell a copy by its content alone; it must be younger as well.
+TEST(FileTailTruncate, RestOfAShortLogIsReadFromTheCopy) {
+  for (const bool down : {false, true}) {
+    for (const std::string read : {"1\n", "1\nha"}) {
+      TailHarness tail;
+      tail.disk.write("/log/a.log.1", "1\nan older log that begins like this one\n");
+      tail.disk.write("/log/a.log", read);
+      tail.start();
+      tail.disk.write("/log/a.log", read.ends_with('\n') ? "half\n" : "lf\n");
+      tail.disk.rename("/log/a.log.1", "/log/a.log.2");
+      tail.disk.copy("/log/a.log", "/log/a.log.1");
+      tail.disk.truncate("/log/a.log", 0);
+      tail.disk.write("/log/a.log", "3\n");
+      if (down) {
+        tail.restart();
+      } else {
+        tail.settle();
+      }
+      tail.pass_grace();
+      EXPECT_EQ(tail.sink.lines(), (Lines{"1", "half", "3"})) << (down ? "down" : "up");
+    }
+  }
+}
+
+TEST(FileTailTruncate, AnOlderLogThatBeginsTheSameIsNoCopy) {
+  for (const bool down : {false, true}) {
+    TailHarness tail;
+    tail.disk.write("/log/a.log.1", "# header\nold\n");
+    tail.disk.write("/log/a.log", "# header\n");
+    tail.start();
+    tail.disk.rewrite("/log/a.log", "1\n");
+    if (down) {
+      tail.restart();
+    } else {
+      tail.settle();
+    }
+    EXPECT_EQ(tail.lines(), (Lines{"# header", "1"}));
+  }
+}
+
+// An unfinished line is proof too: nothing else was read yet.
+TEST(FileTailTruncate, RestOfAnUnfinishedLineIsReadFromTheCopy) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "ha");
+  tail.start();
+  tail.disk.write("/log/a.log", "lf\n");
+  tail.disk.copy("/log/a.log", "/log/a.log.1");
+  tail.disk.rewrite("/log/a.log", "2\n");
+  tail.settle();
+  EXPECT_EQ(tail.sink.lines(), (Lines{"half", "2"}));
+}
+
+TEST(FileTailTruncate, RewrittenWithAsManyBytesIsNoticed) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", "1\n2\n");
+  tail.start();
+  tail.disk.rewrite("/log/a.log", "3\n4\n");
+  tail.settle();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2", "3", "4"}));
+  tail.settle();
+  EXPECT_EQ(tail.stats().truncations, 1u);
+}
+
 TEST(FileTailTruncate, PartialLineIsHeldUntilItIsWhole) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "1\n2");
