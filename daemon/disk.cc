@@ -49,6 +49,61 @@ DiskResult<FileInfo> file_info(int fd, const char* path, int flags) {
   return info;
 }
 
+// A name in a folder that was opened, or a whole path.
+class Place {
+ public:
+  Place(int folder, std::string name, bool follow)
+      : folder_(folder), name_(std::move(name)), follow_(follow) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  Place(Place&& from) noexcept
+      : folder_(std::exchange(from.folder_, AT_FDCWD)),
+        name_(std::move(from.name_)),
+        follow_(from.follow_) {}
+  Place& operator=(Place&&) = delete;
+  ~Place() {
+    if (folder_ != AT_FDCWD) ::close(folder_);
+  }
+
+  DiskResult<FileInfo> stat() const {
+    return file_info(folder_, name_.c_str(), AT_NO_AUTOMOUNT | (follow_ ? 0 : AT_SYMLINK_NOFOLLOW));
+  }
+  // As openat(2).
+  int open(int flags) const {
+    return ::openat(folder_, name_.c_str(), flags | O_CLOEXEC | (follow_ ? 0 : O_NOFOLLOW));
+  }
+
+ private:
+  int folder_;
+  std::string name_;
+  bool follow_;
+};
+
+// Walks from the trusted folder down to the one that holds the file, one component at a time: a
+// folder that is a link is met as such, and cannot be swapped for one after it was looked at.
+// RESOLVE_NO_SYMLINKS of openat2(2) does the same in one call, but not on every kernel and not in
+// every sandbox; the usual path, whose folder is all trusted, costs no call here either.
+DiskResult<Place> reach(const std::string& path, LinkRule links) {
+  size_t at = links.trusted;
+  while (at < path.size() && path[at] == '/') ++at;
+  size_t end = path.find('/', at);
+  if (links.symlinks == Symlinks::Follow || end == std::string::npos)
+    return Place(AT_FDCWD, path, links.symlinks == Symlinks::Follow);
+  constexpr int kFolder = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  const std::string first = at == 0 ? "." : path.substr(0, at);
+  int folder = ::open(first.c_str(), kFolder);
+  if (folder < 0) return std::unexpected(last_errno());
+  for (; end != std::string::npos; end = path.find('/', at)) {
+    const Place next(folder, path.substr(at, end - at), false);
+    const auto info = next.stat();  // an error in any case: it is no regular file
+    folder = next.open(O_PATH | O_DIRECTORY);
+    if (folder < 0) return std::unexpected(info ? last_errno() : info.error());
+    at = path.find_first_not_of('/', end);
+    if (at == std::string::npos) at = path.size();
+  }
+  return Place(folder, path.substr(at), false);
+}
+
 class RealFile final : public DiskFile {
  public:
   explicit RealFile(int fd) : fd_(fd) {}
@@ -81,19 +136,21 @@ class RealFile final : public DiskFile {
 }  // namespace
 
 DiskResult<std::unique_ptr<DiskFile>> RealDisk::open(const std::string& path,
-                                                     Symlinks symlinks) const {
-  if (auto named = stat(path, symlinks); !named) return std::unexpected(named.error());
-  const int no_follow = symlinks == Symlinks::Refuse ? O_NOFOLLOW : 0;
-  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | no_follow);
+                                                     LinkRule links) const {
+  const auto place = reach(path, links);
+  if (!place) return std::unexpected(place.error());
+  if (auto named = place->stat(); !named) return std::unexpected(named.error());
+  const int fd = place->open(O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return std::unexpected(last_errno());
   auto file = std::make_unique<RealFile>(fd);
   if (auto opened = file->info(); !opened) return std::unexpected(opened.error());
   return file;
 }
 
-DiskResult<FileInfo> RealDisk::stat(const std::string& path, Symlinks symlinks) const {
-  const int no_follow = symlinks == Symlinks::Refuse ? AT_SYMLINK_NOFOLLOW : 0;
-  return file_info(AT_FDCWD, path.c_str(), no_follow | AT_NO_AUTOMOUNT);
+DiskResult<FileInfo> RealDisk::stat(const std::string& path, LinkRule links) const {
+  const auto place = reach(path, links);
+  if (!place) return std::unexpected(place.error());
+  return place->stat();
 }
 
 DiskResult<std::vector<std::string>> RealDisk::list(const std::string& folder) const {

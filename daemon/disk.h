@@ -4,8 +4,8 @@
 // rename, truncate, replace and deny at will.
 //
 // Only regular files are ever opened. A name in a log folder may be written by someone else, so a
-// FIFO must not block the reader, a device must not be touched, and a symbolic link must not lead
-// to a file that the writer could not read himself.
+// FIFO must not block the reader, a device must not be touched, and a symbolic link, be it the file
+// or a folder above it, must not lead to a file that the writer could not read himself.
 //
 // Errors are std::error_code values of the system category. What is not a regular file gives
 // is_a_directory for a folder and operation_not_supported for everything else; a symbolic link that
@@ -40,8 +40,15 @@ struct FileInfo {
   int64_t modified_ns = 0;  // when the content last changed, since the epoch, in coarse steps
 };
 
-// Whether the last component of a path may be a symbolic link.
 enum class Symlinks : uint8_t { Refuse, Follow };
+
+// Which symbolic links on the way to a file are followed.
+struct LinkRule {
+  Symlinks symlinks = Symlinks::Refuse;
+  // Links within this many leading bytes of the path are followed in any case. The bytes must end
+  // where a component does: they name a folder that no stranger can replace.
+  size_t trusted = 0;
+};
 
 template <class T>
 using DiskResult = std::expected<T, std::error_code>;
@@ -62,10 +69,10 @@ class Disk {
   virtual ~Disk() = default;
   // Opens for reading; never blocks. Error: absent, forbidden, or not a regular file.
   virtual DiskResult<std::unique_ptr<DiskFile>> open(const std::string& path,
-                                                     Symlinks symlinks) const = 0;
+                                                     LinkRule links) const = 0;
   // Identity and size of a regular file. Errors as for open, except that permission to read the
   // file itself is not needed.
-  virtual DiskResult<FileInfo> stat(const std::string& path, Symlinks symlinks) const = 0;
+  virtual DiskResult<FileInfo> stat(const std::string& path, LinkRule links) const = 0;
   // Names (without the folder) of all entries of a folder but "." and "..", in byte order. Error:
   // absent or forbidden.
   virtual DiskResult<std::vector<std::string>> list(const std::string& folder) const = 0;
@@ -77,8 +84,8 @@ class Disk {
 class RealDisk final : public Disk {
  public:
   DiskResult<std::unique_ptr<DiskFile>> open(const std::string& path,
-                                             Symlinks symlinks) const override;
-  DiskResult<FileInfo> stat(const std::string& path, Symlinks symlinks) const override;
+                                             LinkRule links) const override;
+  DiskResult<FileInfo> stat(const std::string& path, LinkRule links) const override;
   DiskResult<std::vector<std::string>> list(const std::string& folder) const override;
   std::vector<std::string> glob(const std::string& pattern) const override;
 };

@@ -33,6 +33,11 @@ inline bool has_wildcard(std::string_view pattern) {
   return pattern.find_first_of("*?[") != std::string_view::npos;
 }
 
+// The folder of a pattern that no wildcard can change.
+inline std::string fixed_folder(std::string_view pattern) {
+  return folder_of(pattern.substr(0, pattern.find_first_of("*?[")));
+}
+
 // What log rotation compresses; such a file is a copy of lines that were read before.
 inline bool is_compressed_name(std::string_view path) {
   constexpr std::array<std::string_view, 5> kEndings = {".gz", ".zst", ".xz", ".bz2", ".lz4"};

@@ -44,6 +44,7 @@ struct FileSetOptions {
   std::vector<std::string> patterns = {};
   // Read files that exist at start-up and have no checkpoint from their start, not their end.
   bool from_beginning = false;
+  // Refuse: no link below the part of a pattern that has no wildcards.
   Symlinks symlinks = Symlinks::Refuse;
   std::chrono::milliseconds grace{5000};
 };
@@ -93,6 +94,8 @@ class FileSet {
   uint64_t first_offset(const std::string& path, const DiskFile& file, const FileInfo& info);
 
   // One look at the names (file_set_scan.cc).
+  LinkRule links(const std::string& path) const;
+  LinkRule links_beside(const std::string& path) const;
   std::set<std::string> matching_paths() const;
   bool matches(const std::string& path) const;
   void follow_renames();

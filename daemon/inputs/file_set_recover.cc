@@ -67,7 +67,7 @@ void FileSet::recover() {
 void FileSet::recover_one(const std::string& key, const FileCheckpoint& checkpoint) {
   const std::string rest = unfinished_name(key, checkpoint);
   if (rest.empty()) return;
-  const auto info = context_.disk.stat(rest, Symlinks::Refuse);
+  const auto info = context_.disk.stat(rest, links_beside(rest));
   const auto same = info ? names_.by_identity.find(info->identity) : names_.by_identity.end();
   if (same != names_.by_identity.end()) {
     FollowState& state = files_.at(same->second)->state;
@@ -80,9 +80,9 @@ void FileSet::recover_one(const std::string& key, const FileCheckpoint& checkpoi
 // The name under which content that `checkpoint` has not covered is to be read to its end; empty
 // when there is none, or when following `key` will read it anyway.
 std::string FileSet::unfinished_name(const std::string& key, const FileCheckpoint& checkpoint) {
-  const auto info = context_.disk.stat(key, options_.symlinks);
+  const auto info = context_.disk.stat(key, links(key));
   if (info && same_file(checkpoint, info->identity)) {
-    const auto file = context_.disk.open(key, options_.symlinks);
+    const auto file = context_.disk.open(key, links(key));
     if (!file) return "";
     if (!content_matches(checkpoint, **file)) return find_copy(key, checkpoint);
     return matches(key) ? "" : key;
@@ -97,7 +97,7 @@ std::string FileSet::unfinished_name(const std::string& key, const FileCheckpoin
 std::string FileSet::find_rotated(const std::string& key, const FileCheckpoint& checkpoint) {
   for (const auto& [identity, path] : index_of(folder_of(key))) {
     if (!same_file(checkpoint, identity)) continue;
-    const auto file = context_.disk.open(path, Symlinks::Refuse);
+    const auto file = context_.disk.open(path, links_beside(path));
     if (file && content_matches(checkpoint, **file)) return path;
   }
   return "";
@@ -111,7 +111,7 @@ std::string FileSet::find_copy(const std::string& path, const FileCheckpoint& ch
     if (!name.starts_with(name_of(path)) || name == name_of(path) || is_compressed_name(name))
       continue;
     const std::string other = path_in(folder_of(path), name);
-    const auto file = context_.disk.open(other, Symlinks::Refuse);
+    const auto file = context_.disk.open(other, links_beside(other));
     const auto info = file ? (*file)->info() : std::unexpected(file.error());
     if (!info || names_.by_identity.contains(info->identity)) continue;
     if (may_be_copy(checkpoint, *info) && content_matches(checkpoint, **file)) return other;
@@ -121,7 +121,7 @@ std::string FileSet::find_copy(const std::string& path, const FileCheckpoint& ch
 
 bool FileSet::finish_at(const std::string& path, const std::string& origin,
                         const FileCheckpoint& checkpoint) {
-  auto file = context_.disk.open(path, Symlinks::Refuse);
+  auto file = context_.disk.open(path, links_beside(path));
   const auto info = file ? (*file)->info() : std::unexpected(file.error());
   if (!info) {
     trouble(path, info.error());

@@ -77,6 +77,26 @@ bool FileSet::matches(const std::string& path) const {
          });
 }
 
+// For a name that a pattern means. The folder that a pattern names without wildcards is the choice
+// of whoever wrote the configuration, links included; what is below may be anybody's.
+LinkRule FileSet::links(const std::string& path) const {
+  LinkRule rule{options_.symlinks};
+  for (const std::string& pattern : options_.patterns) {
+    const std::string folder = fixed_folder(pattern);
+    const bool above = path.starts_with(folder) &&
+                       (folder.ends_with('/') || path.substr(folder.size()).starts_with('/'));
+    if (above) rule.trusted = std::max(rule.trusted, folder.size());
+  }
+  return rule;
+}
+
+// For what is found beside such a name: itself never a link.
+LinkRule FileSet::links_beside(const std::string& path) const {
+  const LinkRule rule = links(path);
+  const bool any_folder = rule.symlinks == Symlinks::Follow;
+  return {Symlinks::Refuse, any_folder ? folder_of(path).size() : rule.trusted};
+}
+
 void FileSet::follow_renames() {
   for (const FileId id : finishing_) {
     if (!files_.at(id)->state.path.empty()) settle_name(id);
@@ -113,7 +133,7 @@ void FileSet::retire_missing(const std::set<std::string>& paths) {
   for (const auto& [path, id] : followed) {
     // Retiring one file may have retired another one that made way for it.
     if (paths.contains(path) || !names_.by_path.contains(path)) continue;
-    const auto info = context_.disk.stat(path, options_.symlinks);
+    const auto info = context_.disk.stat(path, links(path));
     if (info ? info->identity != files_.at(id)->identity() : name_lost(info.error())) {
       retire(id);
     } else if (!info) {
@@ -125,7 +145,7 @@ void FileSet::retire_missing(const std::set<std::string>& paths) {
 void FileSet::look_at(const std::string& path) {
   const auto known = names_.by_path.find(path);
   const bool is_known = known != names_.by_path.end();
-  const auto info = context_.disk.stat(path, options_.symlinks);
+  const auto info = context_.disk.stat(path, links(path));
   if (!info) {
     if (is_known && name_lost(info.error())) retire(known->second);
     const bool passed_over =
@@ -152,14 +172,14 @@ void FileSet::look_at(const std::string& path) {
 }
 
 void FileSet::open_new(const std::string& path) {
-  auto file = context_.disk.open(path, options_.symlinks);
+  auto file = context_.disk.open(path, links(path));
   const auto info = file ? (*file)->info() : std::unexpected(file.error());
   if (info && names_.by_identity.contains(info->identity)) return;  // renamed between the two looks
   auto start = info ? first_point(path, **file, *info) : std::unexpected(info.error());
   if (!start) {
     trouble(path, start.error());
     // What it held before start-up stays unread also when it can only be read later.
-    const auto named = context_.disk.stat(path, options_.symlinks);
+    const auto named = context_.disk.stat(path, links(path));
     if (!start_up_.done && !options_.from_beginning && named) start_up_.sizes[path] = named->size;
     return;
   }
@@ -176,7 +196,7 @@ const FileSet::FolderIndex& FileSet::index_of(const std::string& folder) {
   if (!names) return entry->second;
   for (const std::string& name : *names) {
     std::string path = path_in(folder, name);
-    const auto info = context_.disk.stat(path, Symlinks::Refuse);
+    const auto info = context_.disk.stat(path, links_beside(path));
     if (info) entry->second.emplace(info->identity, std::move(path));
   }
   return entry->second;
@@ -185,7 +205,7 @@ const FileSet::FolderIndex& FileSet::index_of(const std::string& folder) {
 // The present name of a file in the folder of `path`: `path` itself if it still is one, else any,
 // else nothing.
 std::string FileSet::name_now(const FollowedFile& file, const std::string& path) {
-  const auto info = context_.disk.stat(path, Symlinks::Refuse);
+  const auto info = context_.disk.stat(path, links_beside(path));
   if (info && info->identity == file.identity()) return path;
   const FolderIndex& index = index_of(folder_of(path));
   const auto found = index.find(file.identity());
@@ -229,7 +249,7 @@ bool FileSet::name_is_free(const std::string& path) const {
   const bool taken = std::any_of(finishing_.begin(), finishing_.end(),
                                  [&](FileId id) { return files_.at(id)->state.path == path; });
   if (taken) return false;
-  const auto info = context_.disk.stat(path, options_.symlinks);
+  const auto info = context_.disk.stat(path, links(path));
   return !info && info.error() == std::errc::no_such_file_or_directory;
 }
 

@@ -5,7 +5,7 @@
 //     paths: [/var/log/api/*.log]
 //     start: end              # or beginning: for files found at start-up without a checkpoint
 //     poll_interval: 200ms    # beside inotify; the only means where that does not work
-//     follow_symlinks: false
+//     follow_symlinks: false  # false: no link below the part of a path without wildcards
 //
 // This file is the loop: it waits for inotify or the timer and tells FileSet what to look at.
 // FileSet (file_set.h) knows the hazards; nothing is decided here.

@@ -39,7 +39,7 @@ class DiskTest : public testing::Test {
 
 TEST_F(DiskTest, ReadsAtOffsetsUnderAnyName) {
   write("a", "0123456789");
-  auto file = disk_.open(path("a"), Symlinks::Refuse);
+  auto file = disk_.open(path("a"), {Symlinks::Refuse});
   ASSERT_TRUE(file);
   char bytes[20];
   EXPECT_EQ((*file)->read_at(3, bytes, 4), size_t{4});
@@ -50,12 +50,12 @@ TEST_F(DiskTest, ReadsAtOffsetsUnderAnyName) {
   ASSERT_TRUE(before);
   EXPECT_EQ(before->size, 10u);
   fs::rename(path("a"), path("b"));
-  EXPECT_EQ(disk_.stat(path("b"), Symlinks::Refuse)->identity, before->identity);
+  EXPECT_EQ(disk_.stat(path("b"), {Symlinks::Refuse})->identity, before->identity);
   fs::remove(path("b"));
   EXPECT_EQ((*file)->info()->links, 0u);
   EXPECT_EQ((*file)->read_at(0, bytes, 1), size_t{1});
   write("a", "new");
-  EXPECT_NE(disk_.stat(path("a"), Symlinks::Refuse)->identity, before->identity);
+  EXPECT_NE(disk_.stat(path("a"), {Symlinks::Refuse})->identity, before->identity);
 }
 
 TEST_F(DiskTest, RefusesWhatIsNotARegularFileWithoutBlocking) {
@@ -90,16 +90,41 @@ TEST_F(DiskTest, RefusesWhatIsNotARegularFileWithoutBlocking) {
       {"/dev/null", Symlinks::Refuse, std::errc::operation_not_supported},
   };
   for (const Case& c : cases) {
-    const auto opened = disk_.open(c.path, c.symlinks);
+    const auto opened = disk_.open(c.path, {c.symlinks});
     ASSERT_FALSE(opened) << c.path;
     EXPECT_EQ(opened.error(), c.error) << c.path;
-    const auto named = disk_.stat(c.path, c.symlinks);
+    const auto named = disk_.stat(c.path, {c.symlinks});
     ASSERT_FALSE(named) << c.path;
     EXPECT_EQ(named.error(), c.error) << c.path;
   }
-  EXPECT_TRUE(disk_.open(path("link"), Symlinks::Follow));
+  EXPECT_TRUE(disk_.open(path("link"), {Symlinks::Follow}));
   ::close(listener);
   fs::remove(relative);
+}
+
+TEST_F(DiskTest, LinkedFolderIsOnlyFollowedWhereItIsTrusted) {
+  fs::create_directories(folder_ / "secret" / "deep");
+  fs::create_directories(folder_ / "log" / "real");
+  write("secret/deep/a", "secret");
+  write("log/real/a", "1");
+  fs::create_directory_symlink(path("secret"), path("log/link"));
+  const size_t log = path("log").size();
+  EXPECT_TRUE(disk_.open(path("log/real/a"), {Symlinks::Refuse, log}));
+  EXPECT_TRUE(disk_.open(path("log//real//a"), {Symlinks::Refuse, log}));
+  EXPECT_TRUE(disk_.open(path("log/link/deep/a"), {Symlinks::Follow, log}));
+  EXPECT_TRUE(disk_.open(path("log/link/deep/a"), {Symlinks::Refuse, path("log/link").size()}));
+  for (const size_t trusted : {size_t{0}, folder_.string().size(), log}) {
+    const auto opened = disk_.open(path("log/link/deep/a"), {Symlinks::Refuse, trusted});
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error(), std::errc::too_many_symbolic_link_levels);
+    const auto named = disk_.stat(path("log/link/deep/a"), {Symlinks::Refuse, trusted});
+    ASSERT_FALSE(named);
+    EXPECT_EQ(named.error(), std::errc::too_many_symbolic_link_levels);
+  }
+  EXPECT_EQ(disk_.stat(path("log/none/a"), {Symlinks::Refuse, log}).error(),
+            std::errc::no_such_file_or_directory);
+  EXPECT_EQ(disk_.stat(path("log/real/a/b"), {Symlinks::Refuse, log}).error(),
+            std::errc::not_a_directory);
 }
 
 TEST_F(DiskTest, ListsAndGlobsInByteOrder) {

@@ -45,35 +45,44 @@ class FakeFile final : public DiskFile {
 }  // namespace
 
 DiskResult<std::unique_ptr<DiskFile>> FakeDisk::open(const std::string& path,
-                                                     Symlinks symlinks) const {
-  const auto entry = find(path, symlinks);
+                                                     LinkRule links) const {
+  const auto entry = find(path, links);
   if (!entry) return std::unexpected(entry.error());
   if (denied_.contains(path)) return failed(std::errc::permission_denied);
   ++opens;
   return std::make_unique<FakeFile>(*this, entry->content);
 }
 
-DiskResult<FileInfo> FakeDisk::stat(const std::string& path, Symlinks symlinks) const {
-  const auto entry = find(path, symlinks);
+DiskResult<FileInfo> FakeDisk::stat(const std::string& path, LinkRule links) const {
+  const auto entry = find(path, links);
   if (!entry) return std::unexpected(entry.error());
   return info_of(*entry->content);
 }
 
 DiskResult<std::vector<std::string>> FakeDisk::list(const std::string& folder) const {
   if (denied_.contains(folder)) return failed(std::errc::permission_denied);
+  const std::string real = folder_of(*resolve_folders(path_in(folder, "x"), {Symlinks::Follow}));
   std::vector<std::string> names;
   for (const auto& [path, entry] : entries_) {
-    if (folder_of(path) == folder) names.emplace_back(name_of(path));
+    if (folder_of(path) == real) names.emplace_back(name_of(path));
   }
   return names;
 }
 
 std::vector<std::string> FakeDisk::glob(const std::string& pattern) const {
   std::vector<std::string> paths;
-  for (const auto& [path, entry] : entries_) {
+  const auto consider = [&](const std::string& path) {
     const bool match = ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;
     if (match && !folder_denied(path)) paths.push_back(path);
+  };
+  for (const auto& [path, entry] : entries_) {
+    consider(path);
+    if (entry.kind != Kind::Symlink) continue;
+    for (const auto& [other, unused] : entries_) {
+      if (other.starts_with(entry.target + "/")) consider(path + other.substr(entry.target.size()));
+    }
   }
+  std::sort(paths.begin(), paths.end());
   return paths;
 }
 
@@ -131,9 +140,11 @@ void FakeDisk::fail_reads(const std::string& path, std::error_code error) {
   entries_.at(path).content->read_error = error;
 }
 
-DiskResult<FakeDisk::Entry> FakeDisk::find(const std::string& path, Symlinks symlinks) const {
-  if (folder_denied(path)) return failed(std::errc::permission_denied);
-  const auto found = entries_.find(path);
+DiskResult<FakeDisk::Entry> FakeDisk::find(const std::string& path, LinkRule links) const {
+  const auto real = resolve_folders(path, links);
+  if (!real) return std::unexpected(real.error());
+  if (folder_denied(*real)) return failed(std::errc::permission_denied);
+  const auto found = entries_.find(*real);
   if (found == entries_.end()) return failed(std::errc::no_such_file_or_directory);
   const Entry& entry = found->second;
   switch (entry.kind) {
@@ -146,8 +157,21 @@ DiskResult<FakeDisk::Entry> FakeDisk::find(const std::string& path, Symlinks sym
     case Kind::Symlink:
       break;
   }
-  if (symlinks == Symlinks::Refuse) return failed(std::errc::too_many_symbolic_link_levels);
-  return find(entry.target, symlinks);
+  if (links.symlinks == Symlinks::Refuse) return failed(std::errc::too_many_symbolic_link_levels);
+  return find(entry.target, links);
+}
+
+// `path` with the folders in it that are links replaced by what they lead to.
+DiskResult<std::string> FakeDisk::resolve_folders(std::string path, LinkRule links) const {
+  for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+    const auto found = entries_.find(path.substr(0, end));
+    if (found == entries_.end() || found->second.kind != Kind::Symlink) continue;
+    if (links.symlinks == Symlinks::Refuse && end > links.trusted)
+      return failed(std::errc::too_many_symbolic_link_levels);
+    path.replace(0, end, found->second.target);
+    end = found->second.target.size();
+  }
+  return path;
 }
 
 bool FakeDisk::folder_denied(const std::string& path) const {

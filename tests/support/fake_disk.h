@@ -2,7 +2,8 @@
 // time.
 //
 // It tells names from files as a real file system does: an open file lives on under any name or
-// none. Folders exist through the names in them, and as soon as make_folder() was called.
+// none. Folders exist through the names in them, and as soon as make_folder() was called. A link
+// may lead to a folder; links to such links are not known.
 //
 // Thread rule: one thread.
 #pragma once
@@ -24,8 +25,8 @@ namespace picket {
 class FakeDisk final : public Disk {
  public:
   DiskResult<std::unique_ptr<DiskFile>> open(const std::string& path,
-                                             Symlinks symlinks) const override;
-  DiskResult<FileInfo> stat(const std::string& path, Symlinks symlinks) const override;
+                                             LinkRule links) const override;
+  DiskResult<FileInfo> stat(const std::string& path, LinkRule links) const override;
   DiskResult<std::vector<std::string>> list(const std::string& folder) const override;
   std::vector<std::string> glob(const std::string& pattern) const override;
 
@@ -74,7 +75,8 @@ class FakeDisk final : public Disk {
     std::string target = {};
   };
 
-  DiskResult<Entry> find(const std::string& path, Symlinks symlinks) const;
+  DiskResult<Entry> find(const std::string& path, LinkRule links) const;
+  DiskResult<std::string> resolve_folders(std::string path, LinkRule links) const;
   bool folder_denied(const std::string& path) const;
   std::string& change(const std::string& path);
   void put(const std::string& path, Entry entry);

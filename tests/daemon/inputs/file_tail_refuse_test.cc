@@ -50,6 +50,45 @@ TEST(FileTailRefuse, FollowedFileSwappedForASymlink) {
   EXPECT_EQ(tail.stats().files_open, 0u);
 }
 
+TEST(FileTailRefuse, LinkedFolderBelowTheFixedPartIsRefused) {
+  TailHarness tail({"/log/*/*.log"});
+  tail.disk.write("/secret/deep/x.log", "secret\n");
+  tail.disk.symlink("/secret/deep", "/log/link");
+  tail.disk.write("/log/real/a.log", "1\n");
+  tail.start();
+  EXPECT_EQ(tail.lines(), (Lines{"1"}));
+  EXPECT_TRUE(tail.files().troubled());
+  EXPECT_EQ(tail.disk.opens, 1u);
+}
+
+TEST(FileTailRefuse, FolderSwappedForALinkIsLeft) {
+  TailHarness tail({"/log/*/*.log"});
+  tail.disk.write("/secret/a.log", "secret\n");
+  tail.disk.write("/log/real/a.log", "1\n");
+  tail.start();
+  tail.disk.rename("/log/real/a.log", "/elsewhere/a.log");
+  tail.disk.symlink("/secret", "/log/real");
+  tail.settle();
+  tail.pass_grace();
+  EXPECT_EQ(tail.lines(), (Lines{"1"}));
+  EXPECT_EQ(tail.stats().files_open, 0u);
+}
+
+TEST(FileTailRefuse, LinkedFolderIsFollowedWhenItIsNamedOrAllowed) {
+  for (const bool named : {true, false}) {
+    TailHarness tail({named ? "/log/link/*.log" : "/log/*/*.log"});
+    if (!named) tail.options.symlinks = Symlinks::Follow;
+    tail.disk.write("/data/a.log", numbered("a", 0, 5));
+    tail.disk.symlink("/data", "/log/link");
+    tail.start();
+    tail.disk.write("/data/a.log", numbered("a", 5, 5));
+    tail.disk.rename("/data/a.log", "/data/a.log.1");
+    tail.disk.write("/data/a.log", numbered("b", 0, 5));
+    tail.restart();
+    EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 10) + numbered("b", 0, 5)));
+  }
+}
+
 TEST(FileTailRefuse, PermissionLostAndRegained) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "1\n");
