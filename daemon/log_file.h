@@ -29,6 +29,8 @@
 
 namespace picket {
 
+class Unpacker;
+
 class LogFile {
  public:
   // `path` "-" is standard input.
@@ -50,14 +52,12 @@ class LogFile {
 
  private:
   class Stored;
-  class Unpacker;
-  class Gunzip;
-  class Unzstd;
 
   LogFile(std::unique_ptr<Stored> stored, std::unique_ptr<Unpacker> unpacker, CutterLimits limits);
   // Fills the front of `out`; 0 at the end of the log or when an error was set.
   size_t read(std::span<char> out);
   size_t unpack(std::span<char> out);
+  void note_read_error();
 
   std::unique_ptr<Stored> stored_;
   std::unique_ptr<Unpacker> unpacker_;  // null: the log is plain
