@@ -62,6 +62,8 @@ class DiskFile {
   // Reads up to `length` bytes at `offset`; fewer only at the end of the file, 0 beyond it. Error:
   // nothing was read.
   virtual DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const = 0;
+  // Whether read_at() itself notices when the content changes under the reader.
+  virtual bool sealed() const { return false; }
 };
 
 class Disk {

@@ -33,6 +33,16 @@ bool take_number(std::string_view& text, Number& number, int base = 10) {
   return error == std::errc() && stopped == end;
 }
 
+// Fewer than `length` bytes at the end of the file.
+DiskResult<std::string> read_text(const DiskFile& file, uint64_t offset, size_t length) {
+  std::string text(length, '\0');
+  if (length == 0) return text;
+  const auto got = file.read_at(offset, text.data(), length);
+  if (!got) return std::unexpected(got.error());
+  text.resize(*got);
+  return text;
+}
+
 }  // namespace
 
 std::string encode_checkpoint(const FileCheckpoint& checkpoint) {
@@ -64,18 +74,14 @@ uint64_t content_hash(std::string_view bytes) {
 }
 
 DiskResult<ContentProof> read_proof(const DiskFile& file, uint64_t offset) {
-  const size_t length = std::min<uint64_t>(offset, Trail::kBytes);
   ContentProof proof;
-  if (length == 0) return proof;
-  proof.head.resize(length);
-  std::string tail(length, '\0');
-  const auto head_size = file.read_at(0, proof.head.data(), length);
-  if (!head_size) return std::unexpected(head_size.error());
-  const auto tail_size = file.read_at(offset - length, tail.data(), length);
-  if (!tail_size) return std::unexpected(tail_size.error());
-  if (*head_size < length || *tail_size < length)
-    return std::unexpected(std::make_error_code(std::errc::result_out_of_range));
-  proof.trail.append(tail);
+  const uint64_t length = std::min<uint64_t>(offset, Trail::kBytes);
+  auto head = read_text(file, 0, length);
+  if (!head) return std::unexpected(head.error());
+  proof.head = *std::move(head);
+  const auto tail = read_text(file, offset - length, length);
+  if (!tail) return std::unexpected(tail.error());
+  proof.trail.append(*tail);
   return proof;
 }
 
@@ -84,14 +90,22 @@ bool same_file(const FileCheckpoint& checkpoint, const FileIdentity& identity) {
          checkpoint.identity.birth_ns == identity.birth_ns;
 }
 
-bool proves(const ContentProof& proof, const FileCheckpoint& checkpoint) {
-  return content_hash(proof.head) == checkpoint.head &&
-         content_hash(proof.trail.view()) == checkpoint.tail;
+// The head first: to get at the bytes before the offset may mean to decompress all before them.
+DiskResult<std::optional<ContentProof>> prove(const FileCheckpoint& checkpoint,
+                                              const DiskFile& file) {
+  const uint64_t length = std::min<uint64_t>(checkpoint.offset, Trail::kBytes);
+  const auto head = read_text(file, 0, length);
+  if (!head) return std::unexpected(head.error());
+  if (content_hash(*head) != checkpoint.head) return std::nullopt;
+  const auto tail = read_text(file, checkpoint.offset - length, length);
+  if (!tail) return std::unexpected(tail.error());
+  if (content_hash(*tail) != checkpoint.tail) return std::nullopt;
+  return ContentProof{*head, Trail(*tail)};
 }
 
 bool content_matches(const FileCheckpoint& checkpoint, const DiskFile& file) {
-  const auto proof = read_proof(file, checkpoint.offset);
-  return proof && proves(*proof, checkpoint);
+  const auto proof = prove(checkpoint, file);
+  return proof && *proof;
 }
 
 }  // namespace picket

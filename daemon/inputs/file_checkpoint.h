@@ -45,17 +45,19 @@ std::optional<FileCheckpoint> decode_checkpoint(std::string_view text);
 
 uint64_t content_hash(std::string_view bytes);
 
-// What proves the content of `file` up to `offset`. Error: it could not be read, or is shorter
-// (result_out_of_range).
+// What proves the content of `file` up to `offset`; shorter parts when the file is shorter. Error:
+// it could not be read.
 DiskResult<ContentProof> read_proof(const DiskFile& file, uint64_t offset);
 
 // Whether inode and birth time agree. The device number is left out: it may change when the machine
 // is booted anew, and the hashes make up for it.
 bool same_file(const FileCheckpoint& checkpoint, const FileIdentity& identity);
 
-// Whether `proof`, read at the checkpoint's offset, is of the content that was read up to there.
-bool proves(const ContentProof& proof, const FileCheckpoint& checkpoint);
-// The same for the file at hand. An unreadable or shorter file does not match.
+// The proof of `file` at the checkpoint's offset, when its content up to there is that which was
+// read. Error: it cannot be read now.
+DiskResult<std::optional<ContentProof>> prove(const FileCheckpoint& checkpoint,
+                                              const DiskFile& file);
+// An unreadable file does not match.
 bool content_matches(const FileCheckpoint& checkpoint, const DiskFile& file);
 
 }  // namespace picket

@@ -52,7 +52,7 @@ bool FollowedFile::restart(bool held_is_elsewhere) {
   if (held_is_elsewhere) cutter_.reset(cutter_.resume_offset());
   proven_ns_ = info_.modified_ns;
   const FileCheckpoint anew = mark(0, {});
-  if (!end({state.path, state.path.empty() ? "" : encode_checkpoint(anew)})) return false;
+  if (!end({state.path, encode_checkpoint(anew)})) return false;
   cutter_.reset(0);
   head_.clear();
   last_ = {};
@@ -94,7 +94,7 @@ ReadOutcome FollowedFile::read() {
 DiskResult<bool> FollowedFile::trail_is_there() const {
   const Trail trail = cutter_.read_trail();
   const std::string_view bytes = trail.view();
-  if (bytes.empty()) return true;
+  if (bytes.empty() || file_->sealed()) return true;
   std::array<char, Trail::kBytes> now;
   const auto got = file_->read_at(cutter_.read_offset() - bytes.size(), now.data(), bytes.size());
   if (!got) return std::unexpected(got.error());
@@ -122,7 +122,6 @@ FileCheckpoint FollowedFile::read_mark() const {
 
 Checkpoint FollowedFile::checkpoint() {
   last_ = mark(cutter_.resume_offset(), cutter_.resume_trail());
-  if (state.path.empty()) return {};
   return {state.path, encode_checkpoint(last_)};
 }
 

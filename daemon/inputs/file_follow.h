@@ -36,7 +36,7 @@ enum class ReadOutcome : uint8_t {
 
 // What FileSet keeps with each file.
 struct FollowState {
-  std::string path = {};    // its name now, and the key of its checkpoint; empty: it has none
+  std::string path = {};    // its name now, or what stands for one: the key of its checkpoint
   std::string origin = {};  // the name under which it was first followed
   bool finishing = false;   // rotated away or deleted: read to its end, then closed
   bool queued = false;      // waits for its turn to be read

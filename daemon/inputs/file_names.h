@@ -38,7 +38,16 @@ inline std::string fixed_folder(std::string_view pattern) {
   return folder_of(pattern.substr(0, pattern.find_first_of("*?[")));
 }
 
-// What log rotation compresses; such a file is a copy of lines that were read before.
+// What a name looked like before rotation put numbers behind it: "a.log" of "a.log.1" and of
+// "a.log-20240101.2".
+inline std::string_view rotation_stem(std::string_view name) {
+  const size_t last = name.find_last_not_of("0123456789.-_");
+  const size_t stem = last == std::string_view::npos ? name.size() : last + 1;
+  const bool numbered = stem < name.size() && std::string_view(".-_").contains(name[stem]);
+  return numbered ? name.substr(0, stem) : name;
+}
+
+// What log rotation compresses; such a file is never read as it is.
 inline bool is_compressed_name(std::string_view path) {
   constexpr std::array<std::string_view, 5> kEndings = {".gz", ".zst", ".xz", ".bz2", ".lz4"};
   return std::any_of(kEndings.begin(), kEndings.end(),

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/log.h"
+
 namespace picket {
 
 FileSet::FileSet(FileSetOptions options, const InputContext& context)
@@ -85,7 +87,6 @@ void FileSet::enqueue(FileId id) {
 
 // An older file comes first when it had this name, or has one that was made from it ("app.log.1").
 bool FileSet::waits_for_older(FileId id, const FollowedFile& file) const {
-  if (file.state.path.empty()) return false;
   return std::any_of(undrained_.begin(), undrained_.lower_bound(id), [&](FileId older) {
     const FollowState& state = files_.at(older)->state;
     return state.origin == file.state.origin || state.path.starts_with(file.state.path);
@@ -132,8 +133,9 @@ void FileSet::replaced(FileId id) {
   FollowedFile& file = *files_.at(id);
   const FileCheckpoint last = file.last_checkpoint();
   const std::string origin = file.state.path;
-  const std::string copy = origin.empty() ? "" : find_copy(origin, file.read_mark());
-  const bool rest_found = !copy.empty() && finish_at(copy, origin, last);
+  MaybeRest rest = find_copy(origin, last, file.read_mark());
+  const bool rest_found = rest.has_value();
+  if (rest) finish(*std::move(rest), origin);
   sink_took(file.restart(rest_found));
   enqueue(rest_found ? renew(id) : id);
 }
@@ -175,8 +177,10 @@ void FileSet::close(FileId id) {
   const FollowState& state = file.state;
   if (state.origin != state.path && name_is_free(state.origin))
     sink_took(file.forget(state.origin));
-  const bool owns_key = !state.path.empty() && !names_.by_path.contains(state.path);
+  const bool owns_key = !names_.by_path.contains(state.path);
   sink_took(file.end({owns_key ? state.path : "", {}}));
+  if (file.error())
+    log_warning("{}: given up before its end: {}", state.path, file.error().message());
   troubles_.erase(state.path);
   names_.by_identity.erase(file.identity());
   finishing_.erase(id);

@@ -7,7 +7,8 @@
 //  - renamed (rotated): the old file is read to its end, then the new one from its start. The old
 //    one stays open for `grace`, because writers reopen late. It keeps a checkpoint under its new
 //    name while it is finished.
-//  - deleted: as renamed, without a name and hence without a checkpoint.
+//  - deleted: as renamed. Its checkpoint has a key that is no name, for the case that a compressed
+//    copy remains.
 //  - truncated, or cut and regrown: the unfinished line is pushed as it is, then reading starts
 //    anew. When the old content lives on in a copy next to it (copytruncate), what was not yet read
 //    is read from the copy.
@@ -15,7 +16,9 @@
 //    same folder, and finished first.
 //  - unreadable, a folder, a FIFO, a symbolic link: reported in stats(), looked at again with every
 //    scan. A folder that cannot be searched any more does not end the files that are open.
-// Files whose names end as compressed files do are passed over.
+//  - compressed by rotation: never read as it is. While the plain file is open it is read to its
+//    end; otherwise the compressed copy is found by its content like any copy, and what was not yet
+//    read is read from it, decompressed.
 //
 // Invariants
 //  1. One file is read once, whatever names it has: files are told apart by identity.
@@ -30,6 +33,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
@@ -78,17 +82,26 @@ class FileSet {
  private:
   using FileId = uint64_t;  // rising with age
   using Start = DiskResult<StartPoint>;
+  // Unread content that was found under another name, open and proven.
+  struct Rest {
+    std::string path;
+    std::unique_ptr<DiskFile> file;
+    FileInfo info;
+    StartPoint start;
+  };
+  using MaybeRest = std::optional<Rest>;
   // Identities of the files of one folder; built at most once per scan.
   using FolderIndex = std::map<FileIdentity, std::string>;
 
   // Start-up and copies (file_set_recover.cc).
   void recover();
   void recover_one(const std::string& key, const FileCheckpoint& checkpoint);
-  std::string unfinished_name(const std::string& key, const FileCheckpoint& checkpoint);
-  std::string find_rotated(const std::string& key, const FileCheckpoint& checkpoint);
-  std::string find_copy(const std::string& path, const FileCheckpoint& checkpoint) const;
-  bool finish_at(const std::string& path, const std::string& origin,
-                 const FileCheckpoint& checkpoint);
+  MaybeRest unfinished(const std::string& key, const FileCheckpoint& checkpoint);
+  MaybeRest find_rotated(const std::string& key, const FileCheckpoint& checkpoint);
+  MaybeRest find_copy(const std::string& path, const FileCheckpoint& from,
+                      const FileCheckpoint& known) const;
+  MaybeRest rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
+  void finish(Rest rest, const std::string& origin);
   void drop_lost(const std::string& key);
   Start first_point(const std::string& path, const DiskFile& file, const FileInfo& info);
   uint64_t first_offset(const std::string& path, const DiskFile& file, const FileInfo& info);
@@ -106,6 +119,7 @@ class FileSet {
   void open_new(const std::string& path);
   const FolderIndex& index_of(const std::string& folder);
   std::string name_now(const FollowedFile& file, const std::string& path);
+  std::string key_now(const FollowedFile& file, const std::string& path);
   void retire(FileId id);
   void adopt(FileId id, const std::string& path);
   bool name_is_free(const std::string& path) const;

@@ -9,12 +9,14 @@
 //
 // Tested by tests/daemon/inputs/file_tail_restart_test.cc.
 #include <algorithm>
+#include <functional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "daemon/inputs/file_names.h"
 #include "daemon/inputs/file_set.h"
+#include "daemon/inputs/unpacked_file.h"
 #include "daemon/log.h"
 
 namespace picket {
@@ -65,77 +67,87 @@ void FileSet::recover() {
 }
 
 void FileSet::recover_one(const std::string& key, const FileCheckpoint& checkpoint) {
-  const std::string rest = unfinished_name(key, checkpoint);
-  if (rest.empty()) return;
-  const auto info = context_.disk.stat(rest, links_beside(rest));
-  const auto same = info ? names_.by_identity.find(info->identity) : names_.by_identity.end();
+  MaybeRest rest = unfinished(key, checkpoint);
+  if (!rest) return;
+  const auto same = names_.by_identity.find(rest->info.identity);
   if (same != names_.by_identity.end()) {
     FollowState& state = files_.at(same->second)->state;
     if (state.origin == state.path) state.origin = key;
     return;
   }
-  if (finish_at(rest, key, checkpoint)) ++counts_.rotations;
+  finish(*std::move(rest), key);
+  ++counts_.rotations;
 }
 
-// The name under which content that `checkpoint` has not covered is to be read to its end; empty
-// when there is none, or when following `key` will read it anyway.
-std::string FileSet::unfinished_name(const std::string& key, const FileCheckpoint& checkpoint) {
+// Content that `checkpoint` has not covered and that is to be read to its end; nothing when there
+// is none, or when following `key` will read it anyway.
+FileSet::MaybeRest FileSet::unfinished(const std::string& key, const FileCheckpoint& checkpoint) {
   const auto info = context_.disk.stat(key, links(key));
   if (info && same_file(checkpoint, info->identity)) {
+    if (!matches(key)) {
+      MaybeRest rest = rest_at(key, checkpoint);
+      return rest ? std::move(rest) : find_copy(key, checkpoint, checkpoint);
+    }
     const auto file = context_.disk.open(key, links(key));
-    if (!file) return "";
-    if (!content_matches(checkpoint, **file)) return find_copy(key, checkpoint);
-    return matches(key) ? "" : key;
+    if (!file || content_matches(checkpoint, **file)) return std::nullopt;
+    return find_copy(key, checkpoint, checkpoint);
   }
-  if (!info && info.error() == std::errc::permission_denied) return "";
-  std::string rest = find_rotated(key, checkpoint);
-  if (rest.empty()) rest = find_copy(key, checkpoint);
-  if (rest.empty() && (!info || !matches(key))) drop_lost(key);
+  if (!info && info.error() == std::errc::permission_denied) return std::nullopt;
+  MaybeRest rest = find_rotated(key, checkpoint);
+  if (!rest) rest = find_copy(key, checkpoint, checkpoint);
+  if (!rest && (!info || !matches(key))) drop_lost(key);
   return rest;
 }
 
-std::string FileSet::find_rotated(const std::string& key, const FileCheckpoint& checkpoint) {
+FileSet::MaybeRest FileSet::find_rotated(const std::string& key, const FileCheckpoint& checkpoint) {
   for (const auto& [identity, path] : index_of(folder_of(key))) {
     if (!same_file(checkpoint, identity)) continue;
-    const auto file = context_.disk.open(path, links_beside(path));
-    if (file && content_matches(checkpoint, **file)) return path;
+    if (MaybeRest rest = rest_at(path, checkpoint)) return rest;
   }
-  return "";
+  return std::nullopt;
 }
 
 // A copy is recognised by its content, and only looked for among names that were made from `path`.
-std::string FileSet::find_copy(const std::string& path, const FileCheckpoint& checkpoint) const {
-  const auto names = context_.disk.list(folder_of(path));
-  if (!names) return "";
+// `known` is about all content that is known, `from` about where to go on in it. Compressed copies
+// come last: they take longest to look at.
+FileSet::MaybeRest FileSet::find_copy(const std::string& path, const FileCheckpoint& from,
+                                      const FileCheckpoint& known) const {
+  const bool enough = from.offset >= kCopyProofMin;
+  auto names = context_.disk.list(folder_of(path));
+  if (!names) return std::nullopt;
+  std::ranges::stable_partition(*names, std::not_fn(is_compressed_name));
   for (const std::string& name : *names) {
-    if (!name.starts_with(name_of(path)) || name == name_of(path) || is_compressed_name(name))
-      continue;
+    if (!name.starts_with(rotation_stem(name_of(path))) || name == name_of(path)) continue;
     const std::string other = path_in(folder_of(path), name);
-    const auto file = context_.disk.open(other, links_beside(other));
-    const auto info = file ? (*file)->info() : std::unexpected(file.error());
+    const auto info = context_.disk.stat(other, links_beside(other));
     if (!info || names_.by_identity.contains(info->identity)) continue;
-    if (may_be_copy(checkpoint, *info) && content_matches(checkpoint, **file)) return other;
+    if (!may_be_copy(enough ? from : known, *info)) continue;
+    MaybeRest rest = rest_at(other, from);
+    if (rest && (enough || content_matches(known, *rest->file))) return rest;
   }
-  return "";
+  return std::nullopt;
 }
 
-bool FileSet::finish_at(const std::string& path, const std::string& origin,
-                        const FileCheckpoint& checkpoint) {
+// What is behind the offset of `checkpoint` in the file at `path`, if that is the file, or a copy
+// of it. A compressed file is decompressed up to the offset, which takes a while.
+FileSet::MaybeRest FileSet::rest_at(const std::string& path,
+                                    const FileCheckpoint& checkpoint) const {
   auto file = context_.disk.open(path, links_beside(path));
+  if (file && is_compressed_name(path)) file = UnpackedFile::make(*std::move(file));
   const auto info = file ? (*file)->info() : std::unexpected(file.error());
-  if (!info) {
-    trouble(path, info.error());
-    return false;
-  }
-  auto proof = read_proof(**file, checkpoint.offset);
-  if (!proof || !proves(*proof, checkpoint)) return false;
+  if (!info) return std::nullopt;
+  auto proof = prove(checkpoint, **file);
+  if (!proof || !*proof) return std::nullopt;
+  return Rest{path, *std::move(file), *info, {checkpoint.offset, **std::move(proof)}};
+}
+
+void FileSet::finish(Rest rest, const std::string& origin) {
   FollowState state;
-  state.path = path;
+  state.path = std::move(rest.path);
   state.origin = origin;
   state.finishing = true;
   state.deadline = context_.clock.steady() + options_.grace;
-  add(std::move(state), *std::move(file), *info, {checkpoint.offset, *std::move(proof)});
-  return true;
+  add(std::move(state), std::move(rest.file), rest.info, std::move(rest.start));
 }
 
 // A checkpoint whose file is gone. Only a batch can delete it, so that the deletion is committed in
@@ -158,21 +170,24 @@ FileSet::Start FileSet::first_point(const std::string& path, const DiskFile& fil
   const bool was_followed = known != start_up_.remembered.end();
   const auto checkpoint = was_followed ? decode_checkpoint(known->second) : std::nullopt;
   const bool same = checkpoint && same_file(*checkpoint, info.identity);
-  const uint64_t offset =
-      same ? checkpoint->offset : (was_followed ? 0 : first_offset(path, file, info));
-  auto proof = read_proof(file, offset);
-  const bool shorter = !proof && proof.error() == std::errc::result_out_of_range;
-  if (!proof && !shorter) return std::unexpected(proof.error());
-  if (was_followed && !checkpoint) {
+  StartPoint start;
+  if (same) {
+    auto proof = prove(*checkpoint, file);
+    if (!proof) return std::unexpected(proof.error());
+    if (*proof) start = {checkpoint->offset, **std::move(proof)};
+    if (!*proof) ++counts_.truncations;
+  } else if (!was_followed) {
+    start.offset = first_offset(path, file, info);
+    auto proof = read_proof(file, start.offset);
+    if (!proof) return std::unexpected(proof.error());
+    start.proof = *std::move(proof);
+  } else if (!checkpoint) {
     log_warning("{}: its checkpoint makes no sense, so it is read from its start", path);
     ++counts_.read_errors;
   }
   start_up_.remembered.erase(path);
   start_up_.sizes.erase(path);
-  if (!shorter && (!same || proves(*proof, *checkpoint)))
-    return StartPoint{offset, *std::move(proof)};
-  if (same) ++counts_.truncations;
-  return StartPoint{};
+  return start;
 }
 
 uint64_t FileSet::first_offset(const std::string& path, const DiskFile& file,

@@ -98,19 +98,17 @@ LinkRule FileSet::links_beside(const std::string& path) const {
 }
 
 void FileSet::follow_renames() {
-  for (const FileId id : finishing_) {
-    if (!files_.at(id)->state.path.empty()) settle_name(id);
-  }
+  for (const FileId id : finishing_) settle_name(id);
 }
 
 void FileSet::settle_name(FileId id) {
   FollowedFile& file = *files_.at(id);
   const std::string before = std::exchange(file.state.path, "");
-  const std::string now = name_now(file, before);
+  const std::string now = key_now(file, before);
   if (now != before) make_way(now);
   file.state.path = now;
   if (now == before) return;
-  if (!now.empty()) sink_took(file.remember());
+  sink_took(file.remember());
   if (name_is_free(before)) sink_took(file.forget(before));
 }
 
@@ -118,7 +116,6 @@ void FileSet::settle_name(FileId id) {
 // writes its own there: a crash in between must not forget it. In a chain (app.log.1 became
 // app.log.2, app.log became app.log.1) the end of the chain thus moves first.
 void FileSet::make_way(const std::string& name) {
-  if (name.empty()) return;
   if (const auto followed = names_.by_path.find(name); followed != names_.by_path.end()) {
     retire(followed->second);
     return;
@@ -212,6 +209,14 @@ std::string FileSet::name_now(const FollowedFile& file, const std::string& path)
   return found == index.end() ? "" : found->second;
 }
 
+// The key of a checkpoint: the present name. A file without one may live on in a compressed copy,
+// so that it needs a key that no other file can claim; rotation does not count like this one.
+std::string FileSet::key_now(const FollowedFile& file, const std::string& path) {
+  const std::string name = name_now(file, path);
+  if (!name.empty()) return name;
+  return file.state.origin + ".0" + std::to_string(file.identity().inode);
+}
+
 void FileSet::retire(FileId id) {
   FollowedFile& file = *files_.at(id);
   ++counts_.rotations;
@@ -221,12 +226,12 @@ void FileSet::retire(FileId id) {
   file.state.finishing = true;
   file.state.deadline = context_.clock.steady() + options_.grace;
   file.state.origin = std::exchange(file.state.path, "");
-  const std::string now = name_now(file, file.state.origin);
+  const std::string now = key_now(file, file.state.origin);
   make_way(now);
   file.state.path = now;
   // Pushed before the successor's first batch can claim the old name, so that no crash in between
   // forgets how far this file was read.
-  if (!file.state.path.empty()) sink_took(file.remember());
+  sink_took(file.remember());
   enqueue(id);
 }
 

@@ -43,6 +43,9 @@ class FakeDisk final : public Disk {
   void copy(const std::string& from, const std::string& to);
   void link(const std::string& from, const std::string& to);
   void symlink(const std::string& target, const std::string& path);
+  const std::string& text(const std::string& path) const {
+    return entries_.at(path).content->bytes;
+  }
   void make_folder(const std::string& path);
   void make_fifo(const std::string& path);
 
