@@ -215,6 +215,9 @@ constexpr Row<SourceSnapshot> kInputRows[] = {
      [](const SourceSnapshot& s) { return real(s.input.truncations); }},
     {{"picket_input_read_errors_total", "Failed reads.", kCounter},
      [](const SourceSnapshot& s) { return real(s.input.read_errors); }},
+    {{"picket_input_folders_unwatched",
+      "Folders that are polled because inotify could not watch them.", kGauge},
+     [](const SourceSnapshot& s) { return real(s.input.folders_unwatched); }},
 };
 
 void add_pipeline(Families& out, const Snapshot& s) {

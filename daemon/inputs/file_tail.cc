@@ -87,7 +87,7 @@ class FileTail final : public Input {
         watch_(context_.executor) {}
 
   boost::asio::awaitable<void> run() override;
-  InputStats stats() const override { return files_.stats(); }
+  InputStats stats() const override;
 
  private:
   boost::asio::awaitable<void> pause();
@@ -119,6 +119,12 @@ boost::asio::awaitable<void> FileTail::run() {
     const auto state = co_await this_coro::cancellation_state;
     if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
   }
+}
+
+InputStats FileTail::stats() const {
+  InputStats now = files_.stats();
+  now.folders_unwatched = watch_.unwatched();
+  return now;
 }
 
 // Until inotify has news or it is time to poll.

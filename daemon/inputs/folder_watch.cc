@@ -1,6 +1,6 @@
 // FolderWatch: inotify calls.
 //
-// Tested by tests/daemon/inputs/file_tail_live_test.cc.
+// Tested by tests/daemon/inputs/folder_watch_test.cc and file_tail_live_test.cc.
 #include "daemon/inputs/folder_watch.h"
 
 #include <sys/inotify.h>
@@ -10,6 +10,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -25,7 +26,8 @@ constexpr uint32_t kEvents = kNameEvents | IN_MODIFY | IN_ONLYDIR;
 
 }  // namespace
 
-FolderWatch::FolderWatch(boost::asio::any_io_executor executor) : descriptor_(std::move(executor)) {
+FolderWatch::FolderWatch(boost::asio::any_io_executor executor, AddWatch add)
+    : descriptor_(std::move(executor)), add_(add ? std::move(add) : ::inotify_add_watch) {
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) return;
   boost::system::error_code error;
@@ -34,6 +36,7 @@ FolderWatch::FolderWatch(boost::asio::any_io_executor executor) : descriptor_(st
 }
 
 bool FolderWatch::watch(const std::set<std::string>& folders) {
+  unwatched_ = available() ? 0 : folders.size();
   if (!available()) return false;
   std::erase_if(folders_, [&](const auto& entry) {
     if (folders.contains(entry.second)) return false;
@@ -43,7 +46,8 @@ bool FolderWatch::watch(const std::set<std::string>& folders) {
   });
   for (const std::string& folder : folders) {
     if (watched_.contains(folder)) continue;
-    const int watch = ::inotify_add_watch(descriptor_.native_handle(), folder.c_str(), kEvents);
+    const int watch = add_(descriptor_.native_handle(), folder.c_str(), kEvents);
+    if (watch < 0 && errno != ENOENT && errno != ENOTDIR) ++unwatched_;
     if (watch < 0) continue;
     // Two names of one folder share a watch; the other name then counts as not watched.
     if (folders_.try_emplace(watch, folder).second) watched_.insert(folder);

@@ -13,6 +13,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -28,10 +31,15 @@ class FolderWatch {
     std::vector<std::string> written = {};  // paths that may have grown
   };
 
-  explicit FolderWatch(boost::asio::any_io_executor executor);
+  // inotify_add_watch(2), or what a test has in its place.
+  using AddWatch = std::function<int(int descriptor, const char* path, uint32_t events)>;
 
-  // Watches these folders and no others. False when one of them could not be watched.
+  explicit FolderWatch(boost::asio::any_io_executor executor, AddWatch add = nullptr);
+
+  // Watches these folders and no others. False when one of them is not watched.
   bool watch(const std::set<std::string>& folders);
+  // How many of them exist and are not watched: the system has no watches or descriptors left.
+  size_t unwatched() const { return unwatched_; }
   // Never blocks.
   Changes take();
   bool available() const { return descriptor_.is_open(); }
@@ -44,6 +52,8 @@ class FolderWatch {
   boost::asio::posix::stream_descriptor descriptor_;
   std::map<int, std::string> folders_;  // by watch
   std::set<std::string> watched_;
+  const AddWatch add_;
+  size_t unwatched_ = 0;
 };
 
 }  // namespace picket

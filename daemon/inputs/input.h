@@ -54,7 +54,8 @@ struct InputStats {
   uint64_t rotations = 0;
   uint64_t truncations = 0;
   uint64_t read_errors = 0;
-  std::string last_error = {};  // empty while all is well
+  uint64_t folders_unwatched = 0;  // exist, but inotify could not watch them: they are polled
+  std::string last_error = {};     // empty while all is well
 };
 
 // What every input is given. References outlive the input.
