@@ -38,6 +38,7 @@ struct FileCheckpoint {
 struct ContentProof {
   std::string head = {};
   Trail trail = {};
+  bool operator==(const ContentProof&) const = default;
 };
 
 std::string encode_checkpoint(const FileCheckpoint& checkpoint);

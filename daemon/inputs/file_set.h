@@ -11,7 +11,7 @@
 //    copy remains.
 //  - truncated, or cut and regrown: the unfinished line is pushed as it is, then reading starts
 //    anew. When the old content lives on in a copy next to it (copytruncate), what was not yet read
-//    is read from the copy.
+//    is read from the copy. A copy that a pattern names counts once like any other.
 //  - rotated while the daemon was down: found by identity, or by content, among the files of the
 //    same folder, and finished first.
 //  - unreadable, a folder, a FIFO, a symbolic link: reported in stats(), looked at again with every
@@ -90,6 +90,12 @@ class FileSet {
     StartPoint start;
   };
   using MaybeRest = std::optional<Rest>;
+  // What a new file is to one that is followed and whose name it was made from.
+  enum class Kinship : uint8_t {
+    None,
+    Part,    // a copy of what was read already
+    Longer,  // a copy that may hold more; the original is to be looked at first
+  };
   // Identities of the files of one folder; built at most once per scan.
   using FolderIndex = std::map<FileIdentity, std::string>;
 
@@ -100,6 +106,7 @@ class FileSet {
   MaybeRest find_rotated(const std::string& key, const FileCheckpoint& checkpoint);
   MaybeRest find_copy(const std::string& path, const FileCheckpoint& from,
                       const FileCheckpoint& known) const;
+  Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
   MaybeRest rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
   void finish(Rest rest, const std::string& origin);
   void drop_lost(const std::string& key);

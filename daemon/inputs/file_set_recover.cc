@@ -108,24 +108,45 @@ FileSet::MaybeRest FileSet::find_rotated(const std::string& key, const FileCheck
 }
 
 // A copy is recognised by its content, and only looked for among names that were made from `path`.
-// `known` is about all content that is known, `from` about where to go on in it. Compressed copies
-// come last: they take longest to look at.
+// `known` is about all content that is known, `from` about where to go on in it. Of several copies
+// the one that holds most counts; compressed ones come last, since they take longest to look at.
 FileSet::MaybeRest FileSet::find_copy(const std::string& path, const FileCheckpoint& from,
                                       const FileCheckpoint& known) const {
   const bool enough = from.offset >= kCopyProofMin;
   auto names = context_.disk.list(folder_of(path));
   if (!names) return std::nullopt;
   std::ranges::stable_partition(*names, std::not_fn(is_compressed_name));
+  MaybeRest most;
   for (const std::string& name : *names) {
+    if (most && is_compressed_name(name)) break;
     if (!name.starts_with(rotation_stem(name_of(path))) || name == name_of(path)) continue;
     const std::string other = path_in(folder_of(path), name);
     const auto info = context_.disk.stat(other, links_beside(other));
     if (!info || names_.by_identity.contains(info->identity)) continue;
     if (!may_be_copy(enough ? from : known, *info)) continue;
     MaybeRest rest = rest_at(other, from);
-    if (rest && (enough || content_matches(known, *rest->file))) return rest;
+    if (!rest || (most && rest->info.size <= most->info.size)) continue;
+    if (enough || content_matches(known, *rest->file)) most = std::move(rest);
   }
-  return std::nullopt;
+  return most;
+}
+
+// Copies have names that sort behind that of the original, so it is opened first. By now the
+// original may have lost its name.
+FileSet::Kinship FileSet::kinship(const std::string& path, const DiskFile& file,
+                                  const FileInfo& info) const {
+  for (const auto& [id, original] : files_) {
+    if (!path.starts_with(original->state.origin)) continue;
+    const FileCheckpoint known = original->read_mark();
+    if (info.size >= known.offset) {
+      if (may_be_copy(known, info) && content_matches(known, file)) return Kinship::Longer;
+      continue;
+    }
+    const auto part = read_proof(file, info.size);
+    if (info.size >= kCopyProofMin && part && part == read_proof(original->file(), info.size))
+      return Kinship::Part;
+  }
+  return Kinship::None;
 }
 
 // What is behind the offset of `checkpoint` in the file at `path`, if that is the file, or a copy

@@ -43,6 +43,9 @@ void FileSet::scan() {
   std::erase_if(troubles_, [&](const auto& entry) {
     return !paths.contains(entry.first) && !names_.by_path.contains(entry.first);
   });
+  // A name that is followed needs no checkpoint of the start-up any more, whatever file it was of.
+  std::erase_if(start_up_.remembered,
+                [&](const auto& entry) { return names_.by_path.contains(entry.first); });
   names_.index.clear();
   start_up_.done = true;
 }
@@ -172,6 +175,17 @@ void FileSet::open_new(const std::string& path) {
   auto file = context_.disk.open(path, links(path));
   const auto info = file ? (*file)->info() : std::unexpected(file.error());
   if (info && names_.by_identity.contains(info->identity)) return;  // renamed between the two looks
+  if (info && !start_up_.remembered.contains(path)) {
+    switch (kinship(path, **file, *info)) {
+      case Kinship::None:
+        break;
+      case Kinship::Longer:
+        return;
+      case Kinship::Part:
+        start_up_.sizes[path] = info->size;
+        break;
+    }
+  }
   auto start = info ? first_point(path, **file, *info) : std::unexpected(info.error());
   if (!start) {
     trouble(path, start.error());

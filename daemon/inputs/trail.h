@@ -30,6 +30,7 @@ class Trail {
     if (bytes_.size() > kBytes) bytes_.erase(0, bytes_.size() - kBytes);
   }
   std::string_view view() const { return bytes_; }
+  bool operator==(const Trail&) const = default;
 
  private:
   std::string bytes_ = {};

@@ -131,6 +131,23 @@ TEST(FileTailTruncate, RestOfAShortLogIsReadFromTheCopy) {
   }
 }
 
+TEST(FileTailTruncate, CopyInsideThePatternCountsOnce) {
+  TailHarness tail({"/log/a.log*"});
+  tail.disk.write("/log/a.log", numbered("a", 0, 10));
+  tail.start();
+  tail.disk.write("/log/a.log", numbered("a", 10, 5));
+  tail.disk.copy("/log/a.log", "/log/a.log.1");
+  tail.settle();  // sees the copy before the truncation
+  tail.disk.write("/log/a.log", numbered("a", 15, 5));
+  tail.disk.copy("/log/a.log", "/log/a.log.2");
+  tail.disk.rewrite("/log/a.log", numbered("b", 0, 3));
+  tail.settle();
+  tail.pass_grace();
+  EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 20) + numbered("b", 0, 3)));
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines().size(), 23u);
+}
+
 TEST(FileTailTruncate, AnOlderLogThatBeginsTheSameIsNoCopy) {
   for (const bool down : {false, true}) {
     TailHarness tail;
