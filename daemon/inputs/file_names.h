@@ -47,6 +47,12 @@ inline std::string_view rotation_stem(std::string_view name) {
   return numbered ? name.substr(0, stem) : name;
 }
 
+// Whether rotation may have made `path` from `origin`, or both from the same name.
+inline bool made_from(std::string_view path, std::string_view origin) {
+  return path.starts_with(origin.substr(0, origin.rfind('/') + 1)) &&
+         name_of(path).starts_with(rotation_stem(name_of(origin)));
+}
+
 // What log rotation compresses; such a file is never read as it is.
 inline bool is_compressed_name(std::string_view path) {
   constexpr std::array<std::string_view, 5> kEndings = {".gz", ".zst", ".xz", ".bz2", ".lz4"};

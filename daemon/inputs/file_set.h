@@ -89,6 +89,7 @@ class FileSet {
     FileInfo info;
     StartPoint start;
   };
+  using Pending = std::map<std::string, FileCheckpoint>;  // not settled yet, by key
   using MaybeRest = std::optional<Rest>;
   // What a new file is to one that is followed and whose name it was made from.
   enum class Kinship : uint8_t {
@@ -101,7 +102,7 @@ class FileSet {
 
   // Start-up and copies (file_set_recover.cc).
   void recover();
-  void recover_one(const std::string& key, const FileCheckpoint& checkpoint);
+  void recover_one(const std::string& key, Pending& pending);
   MaybeRest unfinished(const std::string& key, const FileCheckpoint& checkpoint);
   MaybeRest find_rotated(const std::string& key, const FileCheckpoint& checkpoint);
   MaybeRest find_copy(const std::string& path, const FileCheckpoint& from,

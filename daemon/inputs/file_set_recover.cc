@@ -52,23 +52,35 @@ uint64_t last_line_start(const DiskFile& file, uint64_t size, uint64_t max_line)
 }  // namespace
 
 void FileSet::recover() {
-  std::vector<std::pair<std::string, FileCheckpoint>> known;
+  Pending pending;
+  std::vector<std::string> keys;
   for (const auto& [key, value] : start_up_.remembered) {
     const auto checkpoint = decode_checkpoint(value);
-    if (checkpoint && (checkpoint->finishing || matches(key))) known.emplace_back(key, *checkpoint);
+    if (!checkpoint || (!checkpoint->finishing && !matches(key))) continue;
+    pending.emplace(key, *checkpoint);
+    keys.push_back(key);
   }
   // One file may have a checkpoint under its old and its new name; the one that got further counts.
-  std::stable_sort(known.begin(), known.end(), [](const auto& left, const auto& right) {
-    return left.second.offset > right.second.offset;
-  });
-  for (const auto& [key, checkpoint] : known) {
-    if (!closed_) recover_one(key, checkpoint);
+  std::ranges::stable_sort(keys, std::greater(),
+                           [&](const std::string& key) { return pending.at(key).offset; });
+  for (const std::string& key : keys) {
+    if (!closed_) recover_one(key, pending);
   }
 }
 
-void FileSet::recover_one(const std::string& key, const FileCheckpoint& checkpoint) {
-  MaybeRest rest = unfinished(key, checkpoint);
+// A file whose present name is the key of another one lets that go first: its own checkpoint will
+// take the place of the other's, which must have moved away by then (see make_way()).
+void FileSet::recover_one(const std::string& key, Pending& pending) {
+  const auto node = pending.extract(key);
+  if (node.empty()) return;
+  MaybeRest rest = unfinished(key, node.mapped());
   if (!rest) return;
+  const auto there = pending.find(rest->path);
+  if (there != pending.end() && same_file(there->second, rest->info.identity)) {
+    pending.erase(there);
+  } else if (there != pending.end()) {
+    recover_one(rest->path, pending);
+  }
   const auto same = names_.by_identity.find(rest->info.identity);
   if (same != names_.by_identity.end()) {
     FollowState& state = files_.at(same->second)->state;
@@ -119,8 +131,8 @@ FileSet::MaybeRest FileSet::find_copy(const std::string& path, const FileCheckpo
   MaybeRest most;
   for (const std::string& name : *names) {
     if (most && is_compressed_name(name)) break;
-    if (!name.starts_with(rotation_stem(name_of(path))) || name == name_of(path)) continue;
     const std::string other = path_in(folder_of(path), name);
+    if (!made_from(other, path) || other == path) continue;
     const auto info = context_.disk.stat(other, links_beside(other));
     if (!info || names_.by_identity.contains(info->identity)) continue;
     if (!may_be_copy(enough ? from : known, *info)) continue;
@@ -136,7 +148,7 @@ FileSet::MaybeRest FileSet::find_copy(const std::string& path, const FileCheckpo
 FileSet::Kinship FileSet::kinship(const std::string& path, const DiskFile& file,
                                   const FileInfo& info) const {
   for (const auto& [id, original] : files_) {
-    if (!path.starts_with(original->state.origin)) continue;
+    if (!made_from(path, original->state.origin)) continue;
     const FileCheckpoint known = original->read_mark();
     if (info.size >= known.offset) {
       if (may_be_copy(known, info) && content_matches(known, file)) return Kinship::Longer;

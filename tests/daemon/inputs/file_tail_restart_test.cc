@@ -205,6 +205,35 @@ TEST(FileTailRestart, DeathBehindAnyBatchLosesAndRepeatsNothing) {
   }
 }
 
+// Both files moved on by one name while nobody looked: neither may take the other's checkpoint.
+TEST(FileTailRestart, DeathWhileResumingForgetsNoFile) {
+  size_t batches = 1;
+  for (size_t committed = 0; committed <= batches; ++committed) {
+    TailHarness tail;
+    tail.disk.write("/log/a.log", numbered("a", 0, 5));
+    tail.start();
+    tail.disk.rename("/log/a.log", "/log/a.log.1");
+    tail.disk.write("/log/a.log", numbered("b", 0, 10));
+    tail.settle();
+    Lines lines = tail.sink.lines();
+    auto checkpoints = tail.sink.checkpoints();
+    ASSERT_EQ(checkpoints.size(), 2u);
+    tail.sink.batches.clear();
+    tail.disk.write("/log/a.log.1", numbered("a", 5, 5));
+    tail.disk.rename("/log/a.log.1", "/log/a.log.2");
+    tail.disk.rename("/log/a.log", "/log/a.log.1");
+    tail.start(checkpoints);
+    batches = tail.sink.batches.size();
+    for (const std::string& line : tail.sink.lines(committed)) lines.push_back(line);
+    checkpoints = tail.sink.checkpoints(committed, checkpoints);
+    tail.sink.batches.clear();
+    tail.start(checkpoints);
+    for (const std::string& line : tail.sink.lines()) lines.push_back(line);
+    ASSERT_EQ(sorted(lines), sorted(split_lines(numbered("a", 0, 10) + numbered("b", 0, 10))))
+        << committed << " of " << batches << " batches committed";
+  }
+}
+
 TEST(FileCheckpoint, TextRoundTripAndDamage) {
   FileCheckpoint checkpoint;
   checkpoint.finishing = true;
