@@ -130,6 +130,7 @@ void FileSet::drained(FileId id) {
 // The rest of the old content may live on in a copy; it is read before the new content.
 void FileSet::replaced(FileId id) {
   ++counts_.truncations;
+  names_.index.clear();
   FollowedFile& file = *files_.at(id);
   const FileCheckpoint last = file.last_checkpoint();
   const std::string origin = file.state.path;

@@ -175,6 +175,7 @@ FileSet::MaybeRest FileSet::rest_at(const std::string& path,
 }
 
 void FileSet::finish(Rest rest, const std::string& origin) {
+  make_way(rest.path);
   FollowState state;
   state.path = std::move(rest.path);
   state.origin = origin;

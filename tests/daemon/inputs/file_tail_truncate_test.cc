@@ -148,6 +148,22 @@ TEST(FileTailTruncate, CopyInsideThePatternCountsOnce) {
   EXPECT_EQ(tail.sink.lines().size(), 23u);
 }
 
+// The copy has the name that the copy before it had at the last look.
+TEST(FileTailTruncate, DeathBehindACopyForgetsNoOlderCopy) {
+  TailHarness tail({"/log/a.log*"});
+  tail.disk.write("/log/a.log.1", numbered("a", 0, 5));
+  tail.disk.write("/log/a.log", numbered("b", 0, 5));
+  tail.start();
+  tail.disk.rename("/log/a.log.1", "/log/a.log.2");
+  tail.disk.copy("/log/a.log", "/log/a.log.1");
+  tail.disk.rewrite("/log/a.log", numbered("c", 0, 5));
+  tail.files().poll(1000);
+  tail.files().turn();
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines(),
+            split_lines(numbered("b", 0, 5) + numbered("a", 0, 5) + numbered("c", 0, 5)));
+}
+
 TEST(FileTailTruncate, AnOlderLogThatBeginsTheSameIsNoCopy) {
   for (const bool down : {false, true}) {
     TailHarness tail;
