@@ -1,0 +1,397 @@
+// Random lives of one log against a model of what can be known of it.
+//
+// The model keeps every line that was ever written and where its bytes are now: in files, in
+// copies, in compressed copies, in deleted files that the tail has open. A line is safe while it is
+// in a place that the tail can find: a name of the pattern, or content that a checkpoint proves.
+// Safe lines must arrive exactly once, lines that stopped being safe before they arrived at most
+// once, and nothing else may arrive. Crashes keep the batches up to a random one, so "arrived"
+// means committed.
+//
+// PICKET_TAIL_SEQUENCES sets the number of lives, PICKET_TAIL_SEED the first. A failing life is
+// printed after every step that does not matter was taken out.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "daemon/inputs/file_checkpoint.h"
+#include "tests/daemon/inputs/file_set_harness.h"
+#include "tests/support/packed.h"
+
+namespace picket {
+namespace {
+
+enum class Step : uint8_t {
+  Write,
+  WriteLong,
+  WritePart,
+  WriteLate,  // to the file that was renamed last, by a writer that has not noticed
+  Rotate,
+  CopyTruncate,
+  Truncate,
+  Delete,
+  Pack,
+  Scan,
+  Turn,
+  PollAndTurn,
+  Settle,
+  PassGrace,
+  Crash,
+  Start,
+  Count_,
+};
+constexpr const char* kStepNames[] = {"Write",  "WriteLong",    "WritePart", "WriteLate",
+                                      "Rotate", "CopyTruncate", "Truncate",  "Delete",
+                                      "Pack",   "Scan",         "Turn",      "PollAndTurn",
+                                      "Settle", "PassGrace",    "Crash",     "Start"};
+static_assert(std::size(kStepNames) == static_cast<size_t>(Step::Count_));
+
+struct Deed {
+  Step step = Step::Write;
+  uint32_t amount = 0;
+};
+using Life = std::vector<Deed>;
+
+std::string to_text(const Life& life) {
+  std::string text;
+  for (const Deed& deed : life)
+    text += std::string(kStepNames[static_cast<size_t>(deed.step)]) + "(" +
+            std::to_string(deed.amount) + ") ";
+  return text;
+}
+
+class World {
+ public:
+  explicit World(bool all_names) : tail_({all_names ? "/log/a.log*" : "/log/a.log"}) {
+    all_names_ = all_names;
+    tail_.batch_bytes = 64;
+  }
+
+  // What went wrong; empty when nothing did.
+  std::string live(const Life& life) {
+    for (const Deed& deed : life) {
+      act(deed);
+      judge();
+      if (!problem_.empty()) return problem_;
+    }
+    finish();
+    return problem_;
+  }
+
+ private:
+  static constexpr int kRotations = 3;
+
+  struct Line {
+    bool safe = true;
+    int arrived = 0;  // committed
+  };
+
+  static std::string rotated(int number) { return kLog + "." + std::to_string(number); }
+  bool exists(const std::string& path) const {
+    return tail_.disk.stat(path, {Symlinks::Refuse}).has_value();
+  }
+  FileIdentity identity(const std::string& path) const {
+    return tail_.disk.stat(path, {Symlinks::Refuse})->identity;
+  }
+
+  void act(const Deed& deed) {
+    switch (deed.step) {
+      case Step::Write:
+        return append(kLog, lines(1 + deed.amount % 3, 0));
+      case Step::WriteLong:
+        return append(kLog, lines(1 + deed.amount % 3, 70));
+      case Step::WritePart:
+        return append(kLog, "<" + std::to_string(next_line_++) + ";");
+      case Step::WriteLate:
+        if (late_) append(rotated(1), lines(1 + deed.amount % 2, 0));
+        return;
+      case Step::Rotate:
+        if (exists(kLog)) rotate(deed.amount % 2 == 0);
+        return;
+      case Step::CopyTruncate:
+        if (exists(kLog)) copy_truncate();
+        return;
+      case Step::Truncate:
+        if (exists(kLog)) tail_.disk.truncate(kLog, 0);
+        return;
+      case Step::Delete:
+        if (exists(kLog)) remove(kLog);
+        return;
+      case Step::Pack:
+        return pack(1 + static_cast<int>(deed.amount % kRotations), deed.amount % 2 == 0);
+      default:
+        return act_tail(deed);
+    }
+  }
+
+  void act_tail(const Deed& deed) {
+    if (deed.step == Step::Start && !up_) start();
+    if (!up_) return;
+    switch (deed.step) {
+      case Step::Scan:
+        return tail_.files().scan();
+      case Step::Turn:
+        tail_.files().turn();
+        return;
+      case Step::PollAndTurn:
+        tail_.files().poll(1000);
+        tail_.files().turn();
+        return;
+      case Step::Settle:
+        return tail_.settle();
+      case Step::PassGrace:
+        late_ = false;
+        return tail_.pass_grace();
+      case Step::Crash:
+        return crash(deed.amount);
+      default:
+        return;
+    }
+  }
+
+  std::string lines(uint32_t count, size_t padding) {
+    std::string text;
+    for (uint32_t i = 0; i < count; ++i)
+      text += std::to_string(next_line_++) + std::string(padding, '.') + "\n";
+    return text;
+  }
+
+  void append(const std::string& path, const std::string& text) {
+    const std::string before = exists(path) ? tail_.disk.text(path) : "";
+    const size_t cut = before.rfind('\n') + 1;  // npos + 1 is 0
+    const std::string open = before.substr(cut);
+    const Lines whole = split_lines(open + text);
+    if (!open.empty()) {
+      // It may arrive alone when the rest is destroyed, but not beside the whole line.
+      lines_[open].safe = false;
+      begun_[whole.front()].insert(open);
+    }
+    for (const std::string& line : whole) lines_[line] = {};
+    tail_.disk.write(path, text);
+  }
+
+  void shift() {
+    for (int number = kRotations; number > 0; --number) {
+      for (const std::string ending : {"", ".gz", ".zst"}) {
+        const std::string from = rotated(number) + ending;
+        if (!exists(from)) continue;
+        if (number == kRotations) {
+          remove(from);
+          continue;
+        }
+        if (!ending.empty()) plain_[rotated(number + 1) + ending] = plain_[from];
+        tail_.disk.rename(from, rotated(number + 1) + ending);
+      }
+    }
+    late_ = false;
+  }
+
+  void rotate(bool create) {
+    shift();
+    tail_.disk.rename(kLog, rotated(1));
+    late_ = true;
+    if (create) tail_.disk.write(kLog, "");
+  }
+
+  void copy_truncate() {
+    shift();
+    tail_.disk.copy(kLog, rotated(1));
+    tail_.disk.truncate(kLog, 0);
+  }
+
+  void remove(const std::string& path) {
+    if (up_ && !path.ends_with("z") && !path.ends_with("t")) held_[identity(path)] = content(path);
+    tail_.disk.remove(path);
+  }
+
+  void pack(int number, bool gz) {
+    const std::string path = rotated(number);
+    if (!exists(path)) return;
+    const std::string packed = path + (gz ? ".gz" : ".zst");
+    const std::string text = tail_.disk.text(path);
+    plain_[packed] = text;
+    tail_.disk.write(packed, gz ? gzip(text) : zstd(text));
+    remove(path);
+    if (number == 1) late_ = false;
+  }
+
+  std::string content(const std::string& path) const {
+    const auto packed = plain_.find(path);
+    return packed != plain_.end() && is_packed(path) ? packed->second : tail_.disk.text(path);
+  }
+  static bool is_packed(const std::string& path) {
+    return path.ends_with(".gz") || path.ends_with(".zst");
+  }
+
+  void start() {
+    up_ = true;
+    tail_.start(checkpoints_);
+  }
+
+  void crash(uint32_t amount) {
+    const size_t committed = amount % (tail_.sink.batches.size() + 1);
+    for (const std::string& line : tail_.sink.lines(committed)) arrive(line);
+    checkpoints_ = tail_.sink.checkpoints(committed, checkpoints_);
+    tail_.sink.batches.clear();
+    held_.clear();
+    up_ = false;
+  }
+
+  void arrive(const std::string& line) {
+    const auto known = lines_.find(line);
+    const auto whole = destroyed_line(line);
+    if (known == lines_.end() && whole) {
+      begun_[*whole].insert(line);
+      lines_[line] = {false, 1};
+    } else if (known == lines_.end()) {
+      problem_ = "arrived, but was never written: " + line;
+    } else if (++known->second.arrived > 1) {
+      problem_ = "arrived twice: " + line;
+    }
+  }
+
+  // A line of which only `part` could be read before it was destroyed.
+  std::optional<std::string> destroyed_line(const std::string& part) const {
+    for (auto line = lines_.lower_bound(part);
+         line != lines_.end() && line->first.starts_with(part); ++line) {
+      if (!line->second.safe) return line->first;
+    }
+    return std::nullopt;
+  }
+
+  // Marks the lines that cannot be found any more.
+  void judge() {
+    if (!tail_.sink.problems.empty()) problem_ = std::exchange(tail_.sink.problems, {}).front();
+    const auto checkpoints = tail_.sink.checkpoints(std::string::npos, checkpoints_);
+    std::vector<FileCheckpoint> known;
+    for (const auto& [key, value] : checkpoints) {
+      if (const auto checkpoint = decode_checkpoint(value)) known.push_back(*checkpoint);
+    }
+    std::set<std::string> findable;
+    const auto note = [&](const std::string& text) {
+      for (std::string& line : split_lines(text)) findable.insert(std::move(line));
+    };
+    for (const std::string& path : tail_.disk.glob("/log/*")) {
+      if (can_be_found(path, known)) note(content(path));
+    }
+    for (const auto& [identity, text] : held_) {
+      if (is_known(identity, known)) note(text);
+    }
+    for (const std::string& line : tail_.sink.lines()) findable.insert(line);
+    for (auto& [text, line] : lines_) {
+      if (line.arrived == 0 && !findable.contains(text)) line.safe = false;
+    }
+  }
+
+  static bool is_known(const FileIdentity& identity, const std::vector<FileCheckpoint>& known) {
+    return std::any_of(known.begin(), known.end(),
+                       [&](const auto& one) { return same_file(one, identity); });
+  }
+
+  bool can_be_found(const std::string& path, const std::vector<FileCheckpoint>& known) const {
+    if (!is_packed(path) && (all_names_ || path == kLog)) return true;
+    const std::string text = content(path);
+    return std::any_of(known.begin(), known.end(), [&](const FileCheckpoint& one) {
+      const uint64_t length = std::min<uint64_t>(one.offset, Trail::kBytes);
+      if (text.size() < one.offset ||
+          content_hash(std::string_view(text).substr(0, length)) != one.head ||
+          content_hash(std::string_view(text).substr(one.offset - length, length)) != one.tail)
+        return false;
+      return one.offset > 0 || (!is_packed(path) && same_file(one, identity(path)));
+    });
+  }
+
+  void finish() {
+    if (!up_) start();
+    for (const std::string& path : tail_.disk.glob(all_names_ ? "/log/*" : kLog)) {
+      const std::string& text = tail_.disk.text(path);
+      if (!is_packed(path) && !text.empty() && !text.ends_with('\n')) tail_.disk.write(path, "\n");
+    }
+    for (int look = 0; look < 3; ++look) tail_.pass_grace();
+    judge();
+    crash(static_cast<uint32_t>(tail_.sink.batches.size()));
+    for (const auto& [whole, parts] : begun_) {
+      int arrived = lines_[whole].arrived;
+      for (const std::string& part : parts) arrived += lines_[part].arrived;
+      if (arrived > 1) problem_ = "arrived in pieces: " + whole;
+    }
+    for (const auto& [text, line] : lines_) {
+      if (problem_.empty() && line.safe && line.arrived == 0) problem_ = "did not arrive: " + text;
+    }
+  }
+
+  inline static const std::string kLog = "/log/a.log";
+
+  TailHarness tail_;
+  bool all_names_ = false;
+  bool up_ = false;
+  bool late_ = false;  // the writer may still have rotated(1) open
+  int next_line_ = 0;
+  std::map<std::string, Line> lines_;                   // by text
+  std::map<std::string, std::set<std::string>> begun_;  // line -> what may arrive of it instead
+  std::map<std::string, std::string> plain_;            // content of compressed files
+  std::map<FileIdentity, std::string> held_;            // deleted while the tail was up
+  std::map<std::string, std::string> checkpoints_;      // as of the last crash
+  std::string problem_;
+};
+
+Life random_life(std::mt19937_64& random) {
+  Life life(5 + random() % 20);
+  for (Deed& deed : life) {
+    deed.step = static_cast<Step>(random() % static_cast<size_t>(Step::Count_));
+    deed.amount = static_cast<uint32_t>(random() % 64);
+  }
+  return life;
+}
+
+// Takes out what does not matter, longer stretches first.
+Life shrink(Life life, bool all_names) {
+  for (size_t length = life.size() / 2; length > 0;) {
+    bool shorter = false;
+    for (size_t at = 0; at + length <= life.size();) {
+      Life tried = life;
+      const auto first = tried.begin() + static_cast<ptrdiff_t>(at);
+      tried.erase(first, first + static_cast<ptrdiff_t>(length));
+      if (World(all_names).live(tried).empty()) {
+        ++at;
+      } else {
+        life = std::move(tried);
+        shorter = true;
+      }
+    }
+    if (!shorter || length > life.size()) length = std::min(length / 2, life.size());
+  }
+  return life;
+}
+
+uint64_t number_from(const char* variable, uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+TEST(FileTailModel, RandomLivesLoseNothingAndRepeatNothing) {
+  const uint64_t count = number_from("PICKET_TAIL_SEQUENCES", 2000);
+  const uint64_t first = number_from("PICKET_TAIL_SEED", 1);
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    std::mt19937_64 random(seed);
+    const Life life = random_life(random);
+    const bool all_names = seed % 2 == 0;
+    if (World(all_names).live(life).empty()) continue;
+    const Life least = shrink(life, all_names);
+    FAIL() << "seed " << seed << ", " << (all_names ? "all names" : "one name") << ": "
+           << to_text(least) << "\n"
+           << World(all_names).live(least);
+  }
+}
+
+}  // namespace
+}  // namespace picket
