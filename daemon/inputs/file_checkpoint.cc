@@ -68,6 +68,15 @@ std::optional<FileCheckpoint> decode_checkpoint(std::string_view text) {
   return read;
 }
 
+std::string nameless_key(std::string_view origin, const FileIdentity& identity) {
+  return fmt::format("{}.0{}", origin, identity.inode);
+}
+
+bool is_nameless(std::string_view key) {
+  const std::string_view number = key.substr(key.rfind('.') + 1);
+  return number.starts_with('0') && number.find_first_not_of("0123456789") == number.npos;
+}
+
 // The number of bytes is mixed in, so that a shorter text never matches.
 uint64_t content_hash(std::string_view bytes) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), bytes.size());

@@ -44,6 +44,11 @@ struct ContentProof {
 std::string encode_checkpoint(const FileCheckpoint& checkpoint);
 std::optional<FileCheckpoint> decode_checkpoint(std::string_view text);
 
+// The key of a file without a name: one that rotation, which does not count from 0, cannot have
+// made of `origin`.
+std::string nameless_key(std::string_view origin, const FileIdentity& identity);
+bool is_nameless(std::string_view key);
+
 uint64_t content_hash(std::string_view bytes);
 
 // What proves the content of `file` up to `offset`; shorter parts when the file is shorter. Error:

@@ -134,10 +134,11 @@ void FileSet::replaced(FileId id) {
   FollowedFile& file = *files_.at(id);
   const FileCheckpoint last = file.last_checkpoint();
   const std::string origin = file.state.path;
-  MaybeRest rest = find_copy(origin, last, file.read_mark());
-  const bool rest_found = rest.has_value();
-  if (rest) finish(*std::move(rest), origin);
-  sink_took(file.restart(rest_found));
+  Look rest = find_copy(origin, last, file.read_mark());
+  const bool rest_found = rest && *rest;
+  if (rest_found) finish(**std::move(rest), origin);
+  if (!rest) put_aside(origin, last);
+  sink_took(file.restart(rest_found || !rest));
   enqueue(rest_found ? renew(id) : id);
 }
 

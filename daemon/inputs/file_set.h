@@ -13,7 +13,8 @@
 //    anew. When the old content lives on in a copy next to it (copytruncate), what was not yet read
 //    is read from the copy. A copy that a pattern names counts once like any other.
 //  - rotated while the daemon was down: found by identity, or by content, among the files of the
-//    same folder, and finished first.
+//    same folder, and finished first. Looked for again with every scan while it may be a file that
+//    cannot be read.
 //  - unreadable, a folder, a FIFO, a symbolic link: reported in stats(), looked at again with every
 //    scan. A folder that cannot be searched any more does not end the files that are open.
 //  - compressed by rotation: never read as it is. While the plain file is open it is read to its
@@ -90,7 +91,7 @@ class FileSet {
     StartPoint start;
   };
   using Pending = std::map<std::string, FileCheckpoint>;  // not settled yet, by key
-  using MaybeRest = std::optional<Rest>;
+  using Look = DiskResult<std::optional<Rest>>;
   // What a new file is to one that is followed and whose name it was made from.
   enum class Kinship : uint8_t {
     None,
@@ -103,14 +104,16 @@ class FileSet {
   // Start-up and copies (file_set_recover.cc).
   void recover();
   void recover_one(const std::string& key, Pending& pending);
-  MaybeRest unfinished(const std::string& key, const FileCheckpoint& checkpoint);
-  MaybeRest find_rotated(const std::string& key, const FileCheckpoint& checkpoint);
-  MaybeRest find_copy(const std::string& path, const FileCheckpoint& from,
-                      const FileCheckpoint& known) const;
+  Look unfinished(const std::string& key, const FileCheckpoint& checkpoint);
+  Look find_rotated(const std::string& key, const FileCheckpoint& checkpoint);
+  Look find_copy(const std::string& path, const FileCheckpoint& from,
+                 const FileCheckpoint& known) const;
   Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
-  MaybeRest rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
+  Look rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
   void finish(Rest rest, const std::string& origin);
+  void put_aside(const std::string& key, FileCheckpoint checkpoint);
   void drop_lost(const std::string& key);
+  void store(const std::string& key, std::string value);
   Start first_point(const std::string& path, const DiskFile& file, const FileInfo& info);
   uint64_t first_offset(const std::string& path, const DiskFile& file, const FileInfo& info);
 
@@ -156,7 +159,8 @@ class FileSet {
   struct StartUp {
     bool done = false;
     std::map<std::string, std::string> remembered = {};  // checkpoints whose file is not open yet
-    std::map<std::string, uint64_t> sizes = {};          // of files that could not be opened then
+    Pending pending = {};  // those that were not settled, for what they are about is unreadable
+    std::map<std::string, uint64_t> sizes = {};  // of files that could not be opened then
   };
 
   // path -> message, of the last look at it.

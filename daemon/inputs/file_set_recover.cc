@@ -52,14 +52,16 @@ uint64_t last_line_start(const DiskFile& file, uint64_t size, uint64_t max_line)
 }  // namespace
 
 void FileSet::recover() {
-  Pending pending;
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : start_up_.remembered) {
-    const auto checkpoint = decode_checkpoint(value);
-    if (!checkpoint || (!checkpoint->finishing && !matches(key))) continue;
-    pending.emplace(key, *checkpoint);
-    keys.push_back(key);
+  if (!start_up_.done) {
+    for (const auto& [key, value] : start_up_.remembered) {
+      const auto checkpoint = decode_checkpoint(value);
+      if (checkpoint && (checkpoint->finishing || matches(key)))
+        start_up_.pending.emplace(key, *checkpoint);
+    }
   }
+  Pending pending = std::exchange(start_up_.pending, {});
+  std::vector<std::string> keys;
+  for (const auto& [key, checkpoint] : pending) keys.push_back(key);
   // One file may have a checkpoint under its old and its new name; the one that got further counts.
   std::ranges::stable_sort(keys, std::greater(),
                            [&](const std::string& key) { return pending.at(key).offset; });
@@ -73,48 +75,70 @@ void FileSet::recover() {
 void FileSet::recover_one(const std::string& key, Pending& pending) {
   const auto node = pending.extract(key);
   if (node.empty()) return;
-  MaybeRest rest = unfinished(key, node.mapped());
-  if (!rest) return;
-  const auto there = pending.find(rest->path);
-  if (there != pending.end() && same_file(there->second, rest->info.identity)) {
+  Look look = unfinished(key, node.mapped());
+  if (!look) {
+    const auto info = context_.disk.stat(key, links(key));
+    const bool out_of_reach = !info && info.error() == std::errc::permission_denied;
+    if (out_of_reach || is_nameless(key)) {
+      start_up_.pending.emplace(key, node.mapped());
+    } else {
+      put_aside(key, node.mapped());
+    }
+  }
+  if (!look || !*look) return;
+  Rest& rest = **look;
+  const auto there = pending.find(rest.path);
+  if (there != pending.end() && same_file(there->second, rest.info.identity)) {
     pending.erase(there);
   } else if (there != pending.end()) {
-    recover_one(rest->path, pending);
+    recover_one(rest.path, pending);
   }
-  const auto same = names_.by_identity.find(rest->info.identity);
+  const auto same = names_.by_identity.find(rest.info.identity);
   if (same != names_.by_identity.end()) {
     FollowState& state = files_.at(same->second)->state;
     if (state.origin == state.path) state.origin = key;
     return;
   }
-  finish(*std::move(rest), key);
+  finish(std::move(rest), key);
   ++counts_.rotations;
 }
 
 // Content that `checkpoint` has not covered and that is to be read to its end; nothing when there
-// is none, or when following `key` will read it anyway.
-FileSet::MaybeRest FileSet::unfinished(const std::string& key, const FileCheckpoint& checkpoint) {
+// is none, or when following `key` will read it anyway. Error: what may be it cannot be looked at.
+FileSet::Look FileSet::unfinished(const std::string& key, const FileCheckpoint& checkpoint) {
   const auto info = context_.disk.stat(key, links(key));
+  if (!info && info.error() == std::errc::permission_denied) return std::unexpected(info.error());
   if (info && same_file(checkpoint, info->identity)) {
-    if (!matches(key)) {
-      MaybeRest rest = rest_at(key, checkpoint);
-      return rest ? std::move(rest) : find_copy(key, checkpoint, checkpoint);
-    }
     const auto file = context_.disk.open(key, links(key));
-    if (!file || content_matches(checkpoint, **file)) return std::nullopt;
+    const auto proof = file ? prove(checkpoint, **file) : std::unexpected(file.error());
+    if (matches(key) && (!proof || *proof)) return std::nullopt;
+    if (!matches(key)) {
+      Look rest = rest_at(key, checkpoint);
+      if (!rest || *rest) return rest;
+    }
     return find_copy(key, checkpoint, checkpoint);
   }
-  if (!info && info.error() == std::errc::permission_denied) return std::nullopt;
-  MaybeRest rest = find_rotated(key, checkpoint);
-  if (!rest) rest = find_copy(key, checkpoint, checkpoint);
-  if (!rest && (!info || !matches(key))) drop_lost(key);
+  Look rest = find_rotated(key, checkpoint);
+  if (rest && !*rest) rest = find_copy(key, checkpoint, checkpoint);
+  if (rest && !*rest && (!info || !matches(key))) drop_lost(key);
   return rest;
 }
 
-FileSet::MaybeRest FileSet::find_rotated(const std::string& key, const FileCheckpoint& checkpoint) {
+// Keeps a checkpoint for later scans, under a key that no other file can take meanwhile.
+void FileSet::put_aside(const std::string& key, FileCheckpoint checkpoint) {
+  checkpoint.finishing = true;
+  // One file may have had several contents that are looked for.
+  const std::string aside =
+      nameless_key(key, checkpoint.identity) + ".0" + std::to_string(checkpoint.tail);
+  store(aside, encode_checkpoint(checkpoint));
+  start_up_.pending.insert_or_assign(aside, checkpoint);
+}
+
+FileSet::Look FileSet::find_rotated(const std::string& key, const FileCheckpoint& checkpoint) {
   for (const auto& [identity, path] : index_of(folder_of(key))) {
     if (!same_file(checkpoint, identity)) continue;
-    if (MaybeRest rest = rest_at(path, checkpoint)) return rest;
+    Look rest = rest_at(path, checkpoint);
+    if (!rest || *rest) return rest;
   }
   return std::nullopt;
 }
@@ -122,23 +146,26 @@ FileSet::MaybeRest FileSet::find_rotated(const std::string& key, const FileCheck
 // A copy is recognised by its content, and only looked for among names that were made from `path`.
 // `known` is about all content that is known, `from` about where to go on in it. Of several copies
 // the one that holds most counts; compressed ones come last, since they take longest to look at.
-FileSet::MaybeRest FileSet::find_copy(const std::string& path, const FileCheckpoint& from,
-                                      const FileCheckpoint& known) const {
+FileSet::Look FileSet::find_copy(const std::string& path, const FileCheckpoint& from,
+                                 const FileCheckpoint& known) const {
   const bool enough = from.offset >= kCopyProofMin;
   auto names = context_.disk.list(folder_of(path));
-  if (!names) return std::nullopt;
+  if (!names) return std::unexpected(names.error());
   std::ranges::stable_partition(*names, std::not_fn(is_compressed_name));
-  MaybeRest most;
+  Look most = std::nullopt;
   for (const std::string& name : *names) {
-    if (most && is_compressed_name(name)) break;
+    const bool found = most && *most;
+    if (found && is_compressed_name(name)) break;
     const std::string other = path_in(folder_of(path), name);
     if (!made_from(other, path) || other == path) continue;
     const auto info = context_.disk.stat(other, links_beside(other));
     if (!info || names_.by_identity.contains(info->identity)) continue;
     if (!may_be_copy(enough ? from : known, *info)) continue;
-    MaybeRest rest = rest_at(other, from);
-    if (!rest || (most && rest->info.size <= most->info.size)) continue;
-    if (enough || content_matches(known, *rest->file)) most = std::move(rest);
+    Look rest = rest_at(other, from);
+    const bool younger = info->modified_ns >= known.modified_ns;
+    if (!rest && !found && younger) most = std::unexpected(rest.error());
+    if (!rest || !*rest || (found && (*rest)->info.size <= (*most)->info.size)) continue;
+    if (enough || content_matches(known, *(*rest)->file)) most = std::move(rest);
   }
   return most;
 }
@@ -162,15 +189,18 @@ FileSet::Kinship FileSet::kinship(const std::string& path, const DiskFile& file,
 }
 
 // What is behind the offset of `checkpoint` in the file at `path`, if that is the file, or a copy
-// of it. A compressed file is decompressed up to the offset, which takes a while.
-FileSet::MaybeRest FileSet::rest_at(const std::string& path,
-                                    const FileCheckpoint& checkpoint) const {
+// of it. A compressed file is decompressed up to the offset, which takes a while. Error: it cannot
+// be looked at now.
+FileSet::Look FileSet::rest_at(const std::string& path, const FileCheckpoint& checkpoint) const {
   auto file = context_.disk.open(path, links_beside(path));
-  if (file && is_compressed_name(path)) file = UnpackedFile::make(*std::move(file));
-  const auto info = file ? (*file)->info() : std::unexpected(file.error());
-  if (!info) return std::nullopt;
+  if (!file) return std::unexpected(file.error());
+  if (is_compressed_name(path)) file = UnpackedFile::make(*std::move(file));
+  if (!file) return std::nullopt;
+  const auto info = (*file)->info();
+  if (!info) return std::unexpected(info.error());
   auto proof = prove(checkpoint, **file);
-  if (!proof || !*proof) return std::nullopt;
+  if (!proof) return std::unexpected(proof.error());
+  if (!*proof) return std::nullopt;
   return Rest{path, *std::move(file), *info, {checkpoint.offset, **std::move(proof)}};
 }
 
@@ -184,16 +214,21 @@ void FileSet::finish(Rest rest, const std::string& origin) {
   add(std::move(state), std::move(rest.file), rest.info, std::move(rest.start));
 }
 
-// A checkpoint whose file is gone. Only a batch can delete it, so that the deletion is committed in
-// order; the stream exists for this batch alone.
+// A checkpoint whose file is gone.
 void FileSet::drop_lost(const std::string& key) {
+  store(key, "");
+  start_up_.remembered.erase(key);
+}
+
+// Only a batch can change a checkpoint, so that the change is committed in order; the stream exists
+// for this batch alone.
+void FileSet::store(const std::string& key, std::string value) {
   LineBatch batch;
   batch.kind = BatchKind::EndOfStream;
   batch.stream = context_.sink.open_stream({context_.source, key});
   batch.arrival = context_.clock.now();
-  batch.checkpoint = {key, {}};
+  batch.checkpoint = {key, std::move(value)};
   sink_took(context_.sink.push(std::move(batch)));
-  start_up_.remembered.erase(key);
 }
 
 // Where to begin with a file that is opened under `path`. Error: it cannot be read now; its

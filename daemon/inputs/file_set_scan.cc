@@ -33,7 +33,7 @@ bool name_lost(std::error_code error) {
 void FileSet::scan() {
   names_.index.clear();
   const std::set<std::string> paths = matching_paths();
-  if (!start_up_.done) recover();
+  recover();
   follow_renames();
   retire_missing(paths);
   for (const std::string& path : paths) {
@@ -175,18 +175,15 @@ void FileSet::open_new(const std::string& path) {
   auto file = context_.disk.open(path, links(path));
   const auto info = file ? (*file)->info() : std::unexpected(file.error());
   if (info && names_.by_identity.contains(info->identity)) return;  // renamed between the two looks
-  if (info && !start_up_.remembered.contains(path)) {
-    switch (kinship(path, **file, *info)) {
-      case Kinship::None:
-        break;
-      case Kinship::Longer:
-        return;
-      case Kinship::Part:
-        start_up_.sizes[path] = info->size;
-        break;
+  auto start = info ? first_point(path, **file, *info) : std::unexpected(info.error());
+  if (start && start->offset == 0) {
+    const Kinship kin = kinship(path, **file, *info);
+    if (kin == Kinship::Longer) return;
+    if (kin == Kinship::Part) {
+      start_up_.sizes[path] = info->size;
+      start = first_point(path, **file, *info);
     }
   }
-  auto start = info ? first_point(path, **file, *info) : std::unexpected(info.error());
   if (!start) {
     trouble(path, start.error());
     // What it held before start-up stays unread also when it can only be read later.
@@ -224,11 +221,11 @@ std::string FileSet::name_now(const FollowedFile& file, const std::string& path)
 }
 
 // The key of a checkpoint: the present name. A file without one may live on in a compressed copy,
-// so that it needs a key that no other file can claim; rotation does not count like this one.
+// so that it needs a key that no other file can claim.
 std::string FileSet::key_now(const FollowedFile& file, const std::string& path) {
   const std::string name = name_now(file, path);
   if (!name.empty()) return name;
-  return file.state.origin + ".0" + std::to_string(file.identity().inode);
+  return nameless_key(file.state.origin, file.identity());
 }
 
 void FileSet::retire(FileId id) {

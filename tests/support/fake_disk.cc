@@ -89,7 +89,13 @@ std::vector<std::string> FakeDisk::glob(const std::string& pattern) const {
 void FakeDisk::write(const std::string& path, std::string_view text) {
   if (!entries_.contains(path)) {
     auto content = std::make_shared<Content>();
-    content->identity = {1, next_inode_++, record_birth_ ? ++births_ : 0};
+    content->identity = {1, inodes_.next, inodes_.record_birth ? ++inodes_.births : 0};
+    if (inodes_.record_birth || inodes_.free.empty()) {
+      ++inodes_.next;
+    } else {
+      content->identity.inode = inodes_.free.back();
+      inodes_.free.pop_back();
+    }
     entries_[path] = {Kind::File, std::move(content)};
   }
   change(path).append(text);
@@ -113,7 +119,11 @@ void FakeDisk::rename(const std::string& from, const std::string& to) {
 void FakeDisk::remove(const std::string& path) {
   const auto found = entries_.find(path);
   if (found == entries_.end()) return;
-  if (found->second.content) --found->second.content->links;
+  if (const auto& content = found->second.content) {
+    --content->links;
+    if (content->links == 0 && content.use_count() == 1)
+      inodes_.free.push_back(content->identity.inode);
+  }
   entries_.erase(found);
 }
 

@@ -55,8 +55,9 @@ class FakeDisk final : public Disk {
   // Reading the file at `path` gives `error` until it is cleared.
   void fail_reads(const std::string& path, std::error_code error);
   // The next file gets this inode number, as a file system that reuses them would.
-  void next_inode(uint64_t inode) { next_inode_ = inode; }
-  void record_birth(bool record) { record_birth_ = record; }
+  void next_inode(uint64_t inode) { inodes_.next = inode; }
+  // Without birth times the inode number of a file that is gone for good is used again.
+  void record_birth(bool record) { inodes_.record_birth = record; }
 
   struct Content {
     std::string bytes = {};
@@ -86,10 +87,14 @@ class FakeDisk final : public Disk {
 
   std::map<std::string, Entry> entries_;
   std::set<std::string> denied_;
-  uint64_t next_inode_ = 100;
-  int64_t births_ = 0;
+  // Who the next file will be.
+  struct {
+    uint64_t next = 100;
+    std::vector<uint64_t> free = {};
+    int64_t births = 0;
+    bool record_birth = true;
+  } inodes_;
   int64_t changes_ = 0;
-  bool record_birth_ = true;
 };
 
 }  // namespace picket

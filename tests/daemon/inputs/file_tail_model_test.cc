@@ -45,15 +45,28 @@ enum class Step : uint8_t {
   PollAndTurn,
   Settle,
   PassGrace,
-  Crash,
-  Start,
+  Crash,  // or start, when it is down
+  Deny,   // or allow
   Count_,
 };
-constexpr const char* kStepNames[] = {"Write",  "WriteLong",    "WritePart", "WriteLate",
-                                      "Rotate", "CopyTruncate", "Truncate",  "Delete",
-                                      "Pack",   "Scan",         "Turn",      "PollAndTurn",
-                                      "Settle", "PassGrace",    "Crash",     "Start"};
-static_assert(std::size(kStepNames) == static_cast<size_t>(Step::Count_));
+struct StepKind {
+  const char* name;
+  uint32_t weight;  // how often it comes up
+};
+constexpr StepKind kSteps[] = {
+    {"Write", 6},  {"WriteLong", 3},    {"WritePart", 3}, {"WriteLate", 2},
+    {"Rotate", 5}, {"CopyTruncate", 4}, {"Truncate", 1},  {"Delete", 1},
+    {"Pack", 3},   {"Scan", 3},         {"Turn", 3},      {"PollAndTurn", 3},
+    {"Settle", 4}, {"PassGrace", 2},    {"Crash", 5},     {"Deny", 1}};
+static_assert(std::size(kSteps) == static_cast<size_t>(Step::Count_));
+
+// What differs from one world to the next.
+struct Climate {
+  bool all_names = false;  // the pattern means the rotated names too
+  bool births = true;      // the file system records birth times; inodes are reused otherwise
+  bool small_batches = true;
+  bool up_at_first = true;
+};
 
 struct Deed {
   Step step = Step::Write;
@@ -64,16 +77,18 @@ using Life = std::vector<Deed>;
 std::string to_text(const Life& life) {
   std::string text;
   for (const Deed& deed : life)
-    text += std::string(kStepNames[static_cast<size_t>(deed.step)]) + "(" +
+    text += std::string(kSteps[static_cast<size_t>(deed.step)].name) + "(" +
             std::to_string(deed.amount) + ") ";
   return text;
 }
 
 class World {
  public:
-  explicit World(bool all_names) : tail_({all_names ? "/log/a.log*" : "/log/a.log"}) {
-    all_names_ = all_names;
-    tail_.batch_bytes = 64;
+  explicit World(Climate climate)
+      : tail_({climate.all_names ? "/log/a.log*" : "/log/a.log"}), climate_(climate) {
+    tail_.disk.record_birth(climate.births);
+    if (climate.small_batches) tail_.batch_bytes = 64;
+    if (climate.up_at_first) start();
   }
 
   // What went wrong; empty when nothing did.
@@ -88,14 +103,17 @@ class World {
   }
 
  private:
-  static constexpr int kRotations = 3;
+  static constexpr uint32_t kRotations = 3;
 
   struct Line {
     bool safe = true;
     int arrived = 0;  // committed
   };
 
-  static std::string rotated(int number) { return kLog + "." + std::to_string(number); }
+  // 0: before it was rotated.
+  static std::string rotated(uint32_t number) {
+    return number == 0 ? kLog : kLog + "." + std::to_string(number);
+  }
   bool exists(const std::string& path) const {
     return tail_.disk.stat(path, {Symlinks::Refuse}).has_value();
   }
@@ -127,15 +145,22 @@ class World {
         if (exists(kLog)) remove(kLog);
         return;
       case Step::Pack:
-        return pack(1 + static_cast<int>(deed.amount % kRotations), deed.amount % 2 == 0);
+        return pack(1 + deed.amount % kRotations, deed.amount % 2 == 0);
+      case Step::Deny:
+        denied_ = denied_.empty() ? (deed.amount % 2 == 0 ? "/log" : rotated(deed.amount % 3)) : "";
+        return;
       default:
-        return act_tail(deed);
+        if (!denied_.empty()) tail_.disk.deny(denied_);
+        act_tail(deed);
+        if (!denied_.empty()) tail_.disk.allow(denied_);
     }
   }
 
   void act_tail(const Deed& deed) {
-    if (deed.step == Step::Start && !up_) start();
-    if (!up_) return;
+    if (!up_) {
+      if (deed.step == Step::Crash) start();
+      return;
+    }
     switch (deed.step) {
       case Step::Scan:
         return tail_.files().scan();
@@ -180,7 +205,7 @@ class World {
   }
 
   void shift() {
-    for (int number = kRotations; number > 0; --number) {
+    for (uint32_t number = kRotations; number > 0; --number) {
       for (const std::string ending : {"", ".gz", ".zst"}) {
         const std::string from = rotated(number) + ending;
         if (!exists(from)) continue;
@@ -213,7 +238,7 @@ class World {
     tail_.disk.remove(path);
   }
 
-  void pack(int number, bool gz) {
+  void pack(uint32_t number, bool gz) {
     const std::string path = rotated(number);
     if (!exists(path)) return;
     const std::string packed = path + (gz ? ".gz" : ".zst");
@@ -271,11 +296,8 @@ class World {
   // Marks the lines that cannot be found any more.
   void judge() {
     if (!tail_.sink.problems.empty()) problem_ = std::exchange(tail_.sink.problems, {}).front();
-    const auto checkpoints = tail_.sink.checkpoints(std::string::npos, checkpoints_);
-    std::vector<FileCheckpoint> known;
-    for (const auto& [key, value] : checkpoints) {
-      if (const auto checkpoint = decode_checkpoint(value)) known.push_back(*checkpoint);
-    }
+    const auto known = decoded(tail_.sink.checkpoints(std::string::npos, checkpoints_));
+    const auto opened = decoded(tail_.sink.checkpoints());
     std::set<std::string> findable;
     const auto note = [&](const std::string& text) {
       for (std::string& line : split_lines(text)) findable.insert(std::move(line));
@@ -284,12 +306,20 @@ class World {
       if (can_be_found(path, known)) note(content(path));
     }
     for (const auto& [identity, text] : held_) {
-      if (is_known(identity, known)) note(text);
+      if (is_known(identity, opened)) note(text);
     }
     for (const std::string& line : tail_.sink.lines()) findable.insert(line);
     for (auto& [text, line] : lines_) {
       if (line.arrived == 0 && !findable.contains(text)) line.safe = false;
     }
+  }
+
+  static std::vector<FileCheckpoint> decoded(const std::map<std::string, std::string>& texts) {
+    std::vector<FileCheckpoint> checkpoints;
+    for (const auto& [key, value] : texts) {
+      if (const auto checkpoint = decode_checkpoint(value)) checkpoints.push_back(*checkpoint);
+    }
+    return checkpoints;
   }
 
   static bool is_known(const FileIdentity& identity, const std::vector<FileCheckpoint>& known) {
@@ -298,7 +328,7 @@ class World {
   }
 
   bool can_be_found(const std::string& path, const std::vector<FileCheckpoint>& known) const {
-    if (!is_packed(path) && (all_names_ || path == kLog)) return true;
+    if (!is_packed(path) && (climate_.all_names || path == kLog)) return true;
     const std::string text = content(path);
     return std::any_of(known.begin(), known.end(), [&](const FileCheckpoint& one) {
       const uint64_t length = std::min<uint64_t>(one.offset, Trail::kBytes);
@@ -311,8 +341,9 @@ class World {
   }
 
   void finish() {
+    denied_.clear();
     if (!up_) start();
-    for (const std::string& path : tail_.disk.glob(all_names_ ? "/log/*" : kLog)) {
+    for (const std::string& path : tail_.disk.glob(climate_.all_names ? "/log/*" : kLog)) {
       const std::string& text = tail_.disk.text(path);
       if (!is_packed(path) && !text.empty() && !text.ends_with('\n')) tail_.disk.write(path, "\n");
     }
@@ -332,7 +363,8 @@ class World {
   inline static const std::string kLog = "/log/a.log";
 
   TailHarness tail_;
-  bool all_names_ = false;
+  Climate climate_;
+  std::string denied_ = {};  // what the tail may not look at
   bool up_ = false;
   bool late_ = false;  // the writer may still have rotated(1) open
   int next_line_ = 0;
@@ -345,23 +377,26 @@ class World {
 };
 
 Life random_life(std::mt19937_64& random) {
-  Life life(5 + random() % 20);
+  std::vector<uint32_t> weights;
+  for (const StepKind& kind : kSteps) weights.push_back(kind.weight);
+  std::discrete_distribution<uint32_t> steps(weights.begin(), weights.end());
+  Life life(5 + random() % 25);
   for (Deed& deed : life) {
-    deed.step = static_cast<Step>(random() % static_cast<size_t>(Step::Count_));
+    deed.step = static_cast<Step>(steps(random));
     deed.amount = static_cast<uint32_t>(random() % 64);
   }
   return life;
 }
 
 // Takes out what does not matter, longer stretches first.
-Life shrink(Life life, bool all_names) {
+Life shrink(Life life, Climate climate) {
   for (size_t length = life.size() / 2; length > 0;) {
     bool shorter = false;
     for (size_t at = 0; at + length <= life.size();) {
       Life tried = life;
       const auto first = tried.begin() + static_cast<ptrdiff_t>(at);
       tried.erase(first, first + static_cast<ptrdiff_t>(length));
-      if (World(all_names).live(tried).empty()) {
+      if (World(climate).live(tried).empty()) {
         ++at;
       } else {
         life = std::move(tried);
@@ -384,12 +419,17 @@ TEST(FileTailModel, RandomLivesLoseNothingAndRepeatNothing) {
   for (uint64_t seed = first; seed < first + count; ++seed) {
     std::mt19937_64 random(seed);
     const Life life = random_life(random);
-    const bool all_names = seed % 2 == 0;
-    if (World(all_names).live(life).empty()) continue;
-    const Life least = shrink(life, all_names);
-    FAIL() << "seed " << seed << ", " << (all_names ? "all names" : "one name") << ": "
-           << to_text(least) << "\n"
-           << World(all_names).live(least);
+    const Climate climate = {.all_names = seed % 2 == 0,
+                             .births = seed % 3 != 0,
+                             .small_batches = seed % 5 != 0,
+                             .up_at_first = seed % 7 != 0};
+    if (World(climate).live(life).empty()) continue;
+    const Life least = shrink(life, climate);
+    FAIL() << "seed " << seed << ", " << (climate.all_names ? "all names" : "one name")
+           << (climate.births ? "" : ", no births")
+           << (climate.small_batches ? "" : ", big batches")
+           << (climate.up_at_first ? "" : ", down at first") << ": " << to_text(least) << "\n"
+           << World(climate).live(least);
   }
 }
 

@@ -134,6 +134,32 @@ TEST(FileTailRefuse, UnreadableAtRestartKeepsItsCheckpoint) {
   }
 }
 
+// Also when the new file takes over the name and the next restart finds it there.
+TEST(FileTailRefuse, RotatedFileUnreadableAtRestartIsFinishedLater) {
+  for (const std::string pattern : {"/log/*.log", "/log/a.log*"}) {
+    for (const bool crash : {false, true}) {
+      TailHarness tail({pattern});
+      tail.disk.write("/log/a.log", numbered("a", 0, 5));
+      tail.start();
+      tail.disk.write("/log/a.log", numbered("a", 5, 5));
+      tail.disk.rename("/log/a.log", "/log/a.log.1");
+      tail.disk.write("/log/a.log", numbered("b", 0, 5));
+      tail.disk.deny("/log/a.log.1");
+      tail.restart();
+      tail.pass_grace();
+      tail.disk.allow("/log/a.log.1");
+      if (crash) {
+        tail.restart();
+      } else {
+        tail.settle();
+      }
+      tail.pass_grace();
+      EXPECT_EQ(tail.lines(), sorted(split_lines(numbered("a", 0, 10) + numbered("b", 0, 5))));
+      EXPECT_EQ(tail.sink.checkpoints().size(), pattern.ends_with('*') ? 2u : 1u);
+    }
+  }
+}
+
 TEST(FileTailRefuse, BadDiskAtRestartKeepsItsCheckpoint) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "1\n");
