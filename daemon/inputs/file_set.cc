@@ -177,8 +177,7 @@ void FileSet::close_finished() {
 void FileSet::close(FileId id) {
   FollowedFile& file = *files_.at(id);
   const FollowState& state = file.state;
-  if (state.origin != state.path && name_is_free(state.origin))
-    sink_took(file.forget(state.origin));
+  if (state.origin != state.path && key_is_free(state.origin)) sink_took(file.forget(state.origin));
   const bool owns_key = !names_.by_path.contains(state.path);
   sink_took(file.end({owns_key ? state.path : "", {}}));
   if (file.error())

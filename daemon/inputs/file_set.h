@@ -133,7 +133,7 @@ class FileSet {
   std::string key_now(const FollowedFile& file, const std::string& path);
   void retire(FileId id);
   void adopt(FileId id, const std::string& path);
-  bool name_is_free(const std::string& path) const;
+  bool key_is_free(const std::string& key) const;
 
   // One file (file_set.cc).
   void add(FollowState state, std::unique_ptr<DiskFile> file, const FileInfo& info,

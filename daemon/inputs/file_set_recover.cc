@@ -76,15 +76,15 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
   const auto node = pending.extract(key);
   if (node.empty()) return;
   Look look = unfinished(key, node.mapped());
-  if (!look) {
-    const auto info = context_.disk.stat(key, links(key));
-    const bool out_of_reach = !info && info.error() == std::errc::permission_denied;
-    if (out_of_reach || is_nameless(key)) {
-      start_up_.pending.emplace(key, node.mapped());
-    } else {
-      put_aside(key, node.mapped());
-    }
+  const auto info = context_.disk.stat(key, links(key));
+  const bool out_of_reach = !info && info.error() == std::errc::permission_denied;
+  if (!look && (out_of_reach || is_nameless(key))) {
+    start_up_.pending.emplace(key, node.mapped());
+  } else if (!look) {
+    put_aside(key, node.mapped());
   }
+  const bool still_there = out_of_reach || (info && same_file(node.mapped(), info->identity));
+  if (!still_there) start_up_.remembered.erase(key);
   if (!look || !*look) return;
   Rest& rest = **look;
   const auto there = pending.find(rest.path);
@@ -215,10 +215,7 @@ void FileSet::finish(Rest rest, const std::string& origin) {
 }
 
 // A checkpoint whose file is gone.
-void FileSet::drop_lost(const std::string& key) {
-  store(key, "");
-  start_up_.remembered.erase(key);
-}
+void FileSet::drop_lost(const std::string& key) { store(key, ""); }
 
 // Only a batch can change a checkpoint, so that the change is committed in order; the stream exists
 // for this batch alone.
@@ -236,8 +233,9 @@ void FileSet::store(const std::string& key, std::string value) {
 FileSet::Start FileSet::first_point(const std::string& path, const DiskFile& file,
                                     const FileInfo& info) {
   const auto known = start_up_.remembered.find(path);
-  const bool was_followed = known != start_up_.remembered.end();
-  const auto checkpoint = was_followed ? decode_checkpoint(known->second) : std::nullopt;
+  const bool remembered = known != start_up_.remembered.end();
+  const auto checkpoint = remembered ? decode_checkpoint(known->second) : std::nullopt;
+  const bool was_followed = remembered || (!start_up_.done && context_.checkpoints.contains(path));
   const bool same = checkpoint && same_file(*checkpoint, info.identity);
   StartPoint start;
   if (same) {
@@ -250,7 +248,7 @@ FileSet::Start FileSet::first_point(const std::string& path, const DiskFile& fil
     auto proof = read_proof(file, start.offset);
     if (!proof) return std::unexpected(proof.error());
     start.proof = *std::move(proof);
-  } else if (!checkpoint) {
+  } else if (remembered && !checkpoint) {
     log_warning("{}: its checkpoint makes no sense, so it is read from its start", path);
     ++counts_.read_errors;
   }

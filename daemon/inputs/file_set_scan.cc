@@ -43,9 +43,6 @@ void FileSet::scan() {
   std::erase_if(troubles_, [&](const auto& entry) {
     return !paths.contains(entry.first) && !names_.by_path.contains(entry.first);
   });
-  // A name that is followed needs no checkpoint of the start-up any more, whatever file it was of.
-  std::erase_if(start_up_.remembered,
-                [&](const auto& entry) { return names_.by_path.contains(entry.first); });
   names_.index.clear();
   start_up_.done = true;
 }
@@ -112,7 +109,7 @@ void FileSet::settle_name(FileId id) {
   file.state.path = now;
   if (now == before) return;
   sink_took(file.remember());
-  if (name_is_free(before)) sink_took(file.forget(before));
+  if (key_is_free(before)) sink_took(file.forget(before));
 }
 
 // The file that had this name, and has it no longer, moves its checkpoint away before another file
@@ -254,19 +251,18 @@ void FileSet::adopt(FileId id, const std::string& path) {
   names_.by_path[path] = id;
   sink_took(file.remember());
   for (const std::string& old : {before, file.state.origin}) {
-    if (old != path && name_is_free(old)) sink_took(file.forget(old));
+    if (old != path && key_is_free(old)) sink_took(file.forget(old));
   }
   enqueue(id);
 }
 
-// Whether no file stands at `path`, so that a checkpoint under it means nothing any more.
-bool FileSet::name_is_free(const std::string& path) const {
-  if (path.empty() || names_.by_path.contains(path)) return false;
-  const bool taken = std::any_of(finishing_.begin(), finishing_.end(),
-                                 [&](FileId id) { return files_.at(id)->state.path == path; });
-  if (taken) return false;
-  const auto info = context_.disk.stat(path, links(path));
-  return !info && info.error() == std::errc::no_such_file_or_directory;
+// Whether a checkpoint under `key` is nobody's any more. What stands at that name now does not
+// matter; it will say for itself how far it was read.
+bool FileSet::key_is_free(const std::string& key) const {
+  return !key.empty() && !names_.by_path.contains(key) && !start_up_.remembered.contains(key) &&
+         !start_up_.pending.contains(key) && std::ranges::none_of(finishing_, [&](FileId id) {
+           return files_.at(id)->state.path == key;
+         });
 }
 
 }  // namespace picket

@@ -125,6 +125,23 @@ TEST(FileTailRotate, RenamedAwayAndBackIsOneFile) {
   EXPECT_EQ(tail.disk.opens, 1u);
 }
 
+// What stands at its old name afterwards is no file of ours, so nothing replaces the checkpoint.
+TEST(FileTailRotate, CheckpointUnderANameThatWasGivenUpIsForgotten) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", numbered("a", 0, 5));
+  tail.start();
+  tail.disk.rename("/log/a.log", "/log/a.log.1");
+  tail.settle();
+  tail.disk.rename("/log/a.log.1", "/log/a.log.2");
+  tail.disk.write("/log/a.log.1", "not followed\n");
+  tail.settle();
+  tail.disk.write("/log/a.log.2", numbered("a", 5, 5));
+  tail.pass_grace();
+  EXPECT_TRUE(tail.sink.checkpoints().empty());
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 10)));
+}
+
 TEST(FileTailRotate, TwoFilesAndASecondNameOfOne) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "a1\n");
