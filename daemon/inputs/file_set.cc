@@ -166,6 +166,8 @@ void FileSet::close_finished() {
   for (const FileId id : finishing) {
     FollowedFile& file = *files_.at(id);
     if (now < file.state.deadline || file.state.queued || waits_for_older(id, file)) continue;
+    // The next scan that can look there will follow it.
+    if (matches(file.state.path) && !is_nameless(file.state.path)) continue;
     read_one(id);  // what was written since the last poll
     if (closed_) return;
     // read_one may have queued it, or renewed it under another id.

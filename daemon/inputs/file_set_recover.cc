@@ -52,12 +52,10 @@ uint64_t last_line_start(const DiskFile& file, uint64_t size, uint64_t max_line)
 }  // namespace
 
 void FileSet::recover() {
-  if (!start_up_.done) {
-    for (const auto& [key, value] : start_up_.remembered) {
-      const auto checkpoint = decode_checkpoint(value);
-      if (checkpoint && (checkpoint->finishing || matches(key)))
-        start_up_.pending.emplace(key, *checkpoint);
-    }
+  for (const auto& [key, value] : start_up_.remembered) {
+    const auto checkpoint = decode_checkpoint(value);
+    if (checkpoint && (checkpoint->finishing || matches(key)))
+      start_up_.pending.emplace(key, *checkpoint);
   }
   Pending pending = std::exchange(start_up_.pending, {});
   std::vector<std::string> keys;
@@ -83,8 +81,11 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
   } else if (!look) {
     put_aside(key, node.mapped());
   }
-  const bool still_there = out_of_reach || (info && same_file(node.mapped(), info->identity));
-  if (!still_there) start_up_.remembered.erase(key);
+  // Else following the name will read it, now or once it can be opened.
+  const bool settled = look
+                           ? look->has_value() || !info || !same_file(node.mapped(), info->identity)
+                           : !out_of_reach;
+  if (settled || !matches(key)) start_up_.remembered.erase(key);
   if (!look || !*look) return;
   Rest& rest = **look;
   const auto there = pending.find(rest.path);
@@ -97,6 +98,8 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
   if (same != names_.by_identity.end()) {
     FollowState& state = files_.at(same->second)->state;
     if (state.origin == state.path) state.origin = key;
+    // Nothing else will ever end or replace this second checkpoint of the file.
+    if (state.path != key && (!info || !matches(key))) drop_lost(key);
     return;
   }
   finish(std::move(rest), key);
@@ -119,7 +122,9 @@ FileSet::Look FileSet::unfinished(const std::string& key, const FileCheckpoint& 
     return find_copy(key, checkpoint, checkpoint);
   }
   Look rest = find_rotated(key, checkpoint);
-  if (rest && !*rest) rest = find_copy(key, checkpoint, checkpoint);
+  if (rest && *rest) return rest;
+  Look copy = find_copy(key, checkpoint, checkpoint);
+  if (rest || (copy && *copy)) rest = std::move(copy);
   if (rest && !*rest && (!info || !matches(key))) drop_lost(key);
   return rest;
 }

@@ -207,11 +207,12 @@ const FileSet::FolderIndex& FileSet::index_of(const std::string& folder) {
   return entry->second;
 }
 
-// The present name of a file in the folder of `path`: `path` itself if it still is one, else any,
-// else nothing.
+// The present name of a file in the folder of `path`: `path` itself if it still is one or cannot be
+// looked at, else any, else nothing.
 std::string FileSet::name_now(const FollowedFile& file, const std::string& path) {
   const auto info = context_.disk.stat(path, links_beside(path));
-  if (info && info->identity == file.identity()) return path;
+  const bool out_of_reach = !info && info.error() == std::errc::permission_denied;
+  if (out_of_reach || (info && info->identity == file.identity())) return path;
   const FolderIndex& index = index_of(folder_of(path));
   const auto found = index.find(file.identity());
   return found == index.end() ? "" : found->second;

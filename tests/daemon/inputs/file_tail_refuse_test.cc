@@ -160,6 +160,36 @@ TEST(FileTailRefuse, RotatedFileUnreadableAtRestartIsFinishedLater) {
   }
 }
 
+TEST(FileTailRefuse, UnreadableAtRestartThenRotatedIsFinishedLater) {
+  for (const std::string pattern : {"/log/*.log", "/log/a.log*"}) {
+    TailHarness tail({pattern});
+    tail.disk.write("/log/a.log", numbered("a", 0, 5));
+    tail.start();
+    tail.disk.deny("/log/a.log");
+    tail.restart();
+    tail.disk.write("/log/a.log", numbered("a", 5, 5));
+    tail.disk.rename("/log/a.log", "/log/a.log.1");
+    tail.disk.write("/log/a.log", numbered("b", 0, 5));
+    tail.disk.allow("/log/a.log");
+    tail.settle();
+    EXPECT_EQ(tail.lines(), sorted(split_lines(numbered("a", 0, 10) + numbered("b", 0, 5))));
+  }
+}
+
+TEST(FileTailRefuse, CopyInsideThePatternOutlivesALostPermission) {
+  TailHarness tail({"/log/a.log*"});
+  tail.disk.write("/log/a.log", numbered("a", 0, 5));
+  tail.start();
+  tail.disk.copy("/log/a.log", "/log/a.log.1");
+  tail.disk.truncate("/log/a.log", 0);
+  tail.settle();
+  tail.disk.deny("/log");
+  tail.pass_grace();
+  tail.disk.allow("/log");
+  tail.settle();
+  EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 5)));
+}
+
 TEST(FileTailRefuse, BadDiskAtRestartKeepsItsCheckpoint) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "1\n");
