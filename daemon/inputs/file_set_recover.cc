@@ -91,6 +91,7 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
   const auto there = pending.find(rest.path);
   if (there != pending.end() && same_file(there->second, rest.info.identity)) {
     pending.erase(there);
+    start_up_.remembered.erase(rest.path);
   } else if (there != pending.end()) {
     recover_one(rest.path, pending);
   }
@@ -176,9 +177,13 @@ FileSet::Look FileSet::find_copy(const std::string& path, const FileCheckpoint& 
 }
 
 // Copies have names that sort behind that of the original, so it is opened first. By now the
-// original may have lost its name.
+// original may have lost its name, or cannot be opened yet.
 FileSet::Kinship FileSet::kinship(const std::string& path, const DiskFile& file,
                                   const FileInfo& info) const {
+  for (const auto& [key, value] : start_up_.remembered) {
+    const auto known = made_from(path, key) ? decode_checkpoint(value) : std::nullopt;
+    if (known && may_be_copy(*known, info) && content_matches(*known, file)) return Kinship::Longer;
+  }
   for (const auto& [id, original] : files_) {
     if (!made_from(path, original->state.origin)) continue;
     const FileCheckpoint known = original->read_mark();

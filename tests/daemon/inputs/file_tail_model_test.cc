@@ -297,7 +297,12 @@ class World {
   void judge() {
     if (!tail_.sink.problems.empty()) problem_ = std::exchange(tail_.sink.problems, {}).front();
     const auto known = decoded(tail_.sink.checkpoints(std::string::npos, checkpoints_));
-    const auto opened = decoded(tail_.sink.checkpoints());
+    auto here = tail_.sink.checkpoints();
+    // One that was put aside has two numbers behind it: its file is not open.
+    std::erase_if(here, [](const auto& one) {
+      return is_nameless(one.first) && is_nameless(one.first.substr(0, one.first.rfind('.')));
+    });
+    const auto opened = decoded(here);
     std::set<std::string> findable;
     const auto note = [&](const std::string& text) {
       for (std::string& line : split_lines(text)) findable.insert(std::move(line));
@@ -414,7 +419,7 @@ uint64_t number_from(const char* variable, uint64_t otherwise) {
 }
 
 TEST(FileTailModel, RandomLivesLoseNothingAndRepeatNothing) {
-  const uint64_t count = number_from("PICKET_TAIL_SEQUENCES", 2000);
+  const uint64_t count = number_from("PICKET_TAIL_SEQUENCES", 4000);
   const uint64_t first = number_from("PICKET_TAIL_SEED", 1);
   for (uint64_t seed = first; seed < first + count; ++seed) {
     std::mt19937_64 random(seed);
