@@ -34,13 +34,13 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Opens or creates the file at `path` (WAL, synchronous=NORMAL, mode 0600). ":memory:" works.
+  // Opens or creates the file at `path` (WAL, synchronous=FULL, mode 0600). ":memory:" works.
   static Result<std::unique_ptr<Store>> open(const std::string& path);
 
   // All rows of one kind, ordered by key.
   virtual std::vector<StateChange> load(StateKind kind) = 0;
-  // Applies all changes or none. An error leaves the file as it was; the caller keeps the changes
-  // and tries again.
+  // Applies all changes or none; they survive a power loss. An error leaves the file as it was; the
+  // caller keeps the changes and tries again.
   virtual std::error_code commit(const std::vector<StateChange>& changes) = 0;
   // Something the user should know about how opening went; empty when nothing.
   virtual const std::string& notice() const = 0;
