@@ -15,8 +15,8 @@ int hex_digit(char c) {
   return -1;
 }
 
-// %XX and '+'. A broken escape stays as it is.
-std::string decode_query(std::string_view text) {
+// %XX, and '+' if it stands for a blank. A broken escape stays as it is.
+std::string decode(std::string_view text, bool plus_is_blank) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
@@ -25,13 +25,22 @@ std::string decode_query(std::string_view text) {
       out += static_cast<char>(high * 16 + low);
       i += 2;
     } else {
-      out += text[i] == '+' ? ' ' : text[i];
+      out += text[i] == '+' && plus_is_blank ? ' ' : text[i];
     }
   }
   return out;
 }
 
+std::string decode_query(std::string_view text) { return decode(text, true); }
+
 }  // namespace
+
+std::string_view HttpRequest::header(std::string_view name) const {
+  for (const auto& [known, value] : headers) {
+    if (known == name) return value;
+  }
+  return {};
+}
 
 HttpResponse http_error(int status, std::string_view message) {
   HttpResponse response{.status = status, .content_type = "application/json"};
@@ -42,6 +51,8 @@ HttpResponse http_error(int status, std::string_view message) {
   response.body += '\n';
   return response;
 }
+
+std::string decode_percent(std::string_view text) { return decode(text, false); }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
   while (!query.empty()) {

@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -32,21 +34,32 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr milliseconds kSweepInterval{200};
 constexpr milliseconds kAcceptPause{100};  // after running out of descriptors
 constexpr milliseconds kLingerTimeout{1'000};
-constexpr int kLingerReadsMax = 64;
+constexpr milliseconds kDrainTimeout{5'000};
+constexpr int kLingerReadsMax = 1024;
 constexpr size_t kReadBytes = 4096;
+constexpr size_t kBodyReadBytes = 64 << 10;
 
 struct Connection {
   explicit Connection(tcp::socket s) : socket(std::move(s)) {}
   void expect_by(milliseconds timeout) { deadline = steady_clock::now() + timeout; }
 
   tcp::socket socket;
-  std::string input = {};  // read and not parsed yet; at most header_bytes_max + kReadBytes
+  std::string input = {};   // read and not parsed yet; at most header_bytes_max + kBodyReadBytes
+  uint64_t body_bytes = 0;  // held for its request
   steady_clock::time_point deadline = {};
   steady_clock::time_point waiting_since = steady_clock::now();
   bool waiting = true;  // for the client, so that it may have to give way
 };
 
-enum class ReadOutcome { Request, Closed, HeaderTooLarge, BodyTooLarge, Malformed };
+enum class ReadOutcome {
+  Request,
+  Closed,
+  Refused,  // by the service
+  HeaderTooLarge,
+  BodyTooLarge,
+  Malformed,
+  Overloaded
+};
 
 ReadOutcome outcome_of(const error_code& error) {
   if (error == http::error::header_limit) return ReadOutcome::HeaderTooLarge;
@@ -60,6 +73,11 @@ HttpResponse refusal(ReadOutcome outcome) {
       return http_error(431, "request header too large");
     case ReadOutcome::BodyTooLarge:
       return http_error(413, "request body too large");
+    case ReadOutcome::Overloaded: {
+      HttpResponse response = http_error(503, "too much at once");
+      response.headers.emplace_back("Retry-After", "1");
+      return response;
+    }
     default:
       return http_error(400, "malformed request");
   }
@@ -78,49 +96,112 @@ std::string response_head(const HttpResponse& response, bool keep_alive) {
   return head + "\r\n";
 }
 
-HttpRequest to_request(Parser& parser) {
+// The request without its body.
+HttpRequest to_head(Parser& parser) {
   auto& message = parser.get();
   const std::string_view target(message.target().data(), message.target().size());
   const size_t question = target.find('?');
   HttpRequest request;
   request.method = std::string(message.method_string());
+  if (request.method == "HEAD") request.method = "GET";
   request.path = target.substr(0, question);
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
-  request.body = std::move(message.body());
+  for (const auto& field : message) {
+    std::string name(field.name_string());
+    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    request.headers.emplace_back(std::move(name), std::string(field.value()));
+  }
   return request;
 }
 
-// A handler runs code of ours; a failure in it must cost one answer, not the daemon.
-HttpResponse call(const HttpHandler& handler, HttpRequest request) {
-  if (request.method == "HEAD") request.method = "GET";
-  try {
-    return handler(request);
-  } catch (const std::exception&) {
-    return http_error(500, "internal error");
+// A plain function as a service.
+class HandlerService final : public HttpService {
+ public:
+  explicit HandlerService(HttpHandler handler) : handler_(std::move(handler)) {}
+  std::optional<HttpResponse> admit(const HttpRequest&) override { return std::nullopt; }
+  asio::awaitable<HttpResponse> answer(HttpRequest request) override {
+    co_return handler_(request);
   }
+  void turned_away(int) override {}
+
+ private:
+  HttpHandler handler_;
+};
+
+// A service runs code of ours; a failure in it must cost one answer, not the daemon.
+asio::awaitable<HttpResponse> call(HttpService* service, HttpRequest request) {
+  try {
+    co_return co_await service->answer(std::move(request));
+  } catch (const std::exception&) {
+  }
+  service->turned_away(500);
+  co_return http_error(500, "internal error");
 }
+
+// The connections of a server, and the bytes of bodies that they hold.
+class ConnectionSet {
+ public:
+  void insert(Connection* connection) {
+    all_.insert(connection);
+    size_ = all_.size();
+  }
+  void remove(Connection* connection) {
+    all_.erase(connection);
+    size_ = all_.size();
+    hold(connection, 0);
+  }
+  void close(Connection* connection) {
+    error_code ignored;
+    connection->socket.close(ignored);
+    remove(connection);
+  }
+  void hold(Connection* connection, uint64_t body_bytes) {
+    bodies_bytes_ = bodies_bytes_ - connection->body_bytes + body_bytes;
+    connection->body_bytes = body_bytes;
+  }
+  // Null: all others are being answered right now.
+  Connection* longest_waiting(const Connection* but, bool with_body) const {
+    Connection* oldest = nullptr;
+    for (Connection* c : all_) {
+      if (!c->waiting || c == but || (with_body && c->body_bytes == 0)) continue;
+      if (!oldest || c->waiting_since < oldest->waiting_since) oldest = c;
+    }
+    return oldest;
+  }
+  // A copy, because closing one changes the set.
+  std::set<Connection*> all() const { return all_; }
+  size_t size() const { return size_; }  // from any thread
+  uint64_t bodies_bytes() const { return bodies_bytes_; }
+
+ private:
+  std::set<Connection*> all_;
+  std::atomic<size_t> size_ = 0;
+  uint64_t bodies_bytes_ = 0;
+};
 
 }  // namespace
 
 struct HttpServer::State {
-  State(asio::any_io_executor e, HttpHandler h, HttpServerOptions o)
-      : executor(e), handler(std::move(h)), options(o), acceptor(e), sweeper(e), pause(e) {}
+  State(asio::any_io_executor e, std::unique_ptr<HttpService> s, HttpServerOptions o)
+      : executor(e), service(std::move(s)), options(o), acceptor(e), sweeper(e), pause(e) {}
 
   asio::any_io_executor executor;
-  HttpHandler handler;
+  std::unique_ptr<HttpService> service;
   HttpServerOptions options;
   tcp::acceptor acceptor;
   asio::steady_timer sweeper;
   asio::steady_timer pause;
-  std::set<Connection*> connections;
+  ConnectionSet connections;
+  bool draining = false;
 
-  void close(Connection* connection) {
-    error_code ignored;
-    connection->socket.close(ignored);
-    connections.erase(connection);
-  }
+  bool busy() const { return acceptor.is_open() || connections.size() > 0; }
   bool make_room();
-  asio::awaitable<ReadOutcome> read(Connection* connection, Parser* parser);
+  bool take_body(Connection* connection, uint64_t body_bytes);
+  asio::awaitable<bool> go_ahead(Connection* connection);
+  asio::awaitable<ReadOutcome> read(Connection* connection, Parser* parser,
+                                    std::optional<HttpResponse>* refused);
+  asio::awaitable<ReadOutcome> next_response(Connection* connection, Parser* parser,
+                                             HttpResponse* response);
   asio::awaitable<bool> write(Connection* connection, HttpResponse response, bool head_only,
                               bool keep_alive);
   asio::awaitable<void> linger(Connection* connection);
@@ -131,20 +212,34 @@ struct HttpServer::State {
   static asio::awaitable<void> sweep(std::shared_ptr<State> state);
 };
 
-// Closes the connection that has waited longest for its client, if there are too many. False: all
-// are being answered right now, so the new one cannot be taken.
+// False: the new connection cannot be taken.
 bool HttpServer::State::make_room() {
   if (connections.size() < options.connections_max) return true;
-  Connection* oldest = nullptr;
-  for (Connection* c : connections) {
-    if (c->waiting && (!oldest || c->waiting_since < oldest->waiting_since)) oldest = c;
-  }
+  Connection* oldest = connections.longest_waiting(nullptr, false);
   if (oldest == nullptr) return false;
-  close(oldest);
+  connections.close(oldest);
   return true;
 }
 
-asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Parser* parser) {
+// False: there is no room for that much of a body.
+bool HttpServer::State::take_body(Connection* connection, uint64_t body_bytes) {
+  connections.hold(connection, body_bytes);
+  while (connections.bodies_bytes() > options.bodies_bytes_max) {
+    Connection* oldest = connections.longest_waiting(connection, true);
+    if (oldest == nullptr) return false;
+    connections.close(oldest);
+  }
+  return true;
+}
+
+asio::awaitable<bool> HttpServer::State::go_ahead(Connection* connection) {
+  const auto [error, n] = co_await asio::async_write(
+      connection->socket, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")), kAwait);
+  co_return !error;
+}
+
+asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Parser* parser,
+                                                     std::optional<HttpResponse>* refused) {
   bool header_seen = false;
   for (;;) {
     if (!connection->input.empty()) {
@@ -152,22 +247,25 @@ asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Par
       const size_t used = parser->put(asio::buffer(std::as_const(connection->input)), error);
       connection->input.erase(0, used);
       if (error && error != http::error::need_more) co_return outcome_of(error);
+      if (parser->is_header_done() && !header_seen) {
+        *refused = service->admit(to_head(*parser));
+        if (*refused) co_return ReadOutcome::Refused;
+      }
+      if (!take_body(connection, parser->get().body().size())) co_return ReadOutcome::Overloaded;
       if (parser->is_done()) co_return ReadOutcome::Request;
     }
     if (parser->is_header_done() && !header_seen) {
       header_seen = true;
       connection->expect_by(options.body_timeout);
       if (boost::beast::iequals(parser->get()[http::field::expect], "100-continue")) {
-        const auto [error, n] = co_await asio::async_write(
-            connection->socket, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")),
-            kAwait);
-        if (error) co_return ReadOutcome::Closed;
+        if (!co_await go_ahead(connection)) co_return ReadOutcome::Closed;
       }
     }
     const size_t kept = connection->input.size();
-    connection->input.resize(kept + kReadBytes);
+    const size_t room = header_seen ? kBodyReadBytes : kReadBytes;
+    connection->input.resize(kept + room);
     const auto [error, count] = co_await connection->socket.async_read_some(
-        asio::buffer(connection->input.data() + kept, kReadBytes), kAwait);
+        asio::buffer(connection->input.data() + kept, room), kAwait);
     connection->input.resize(kept + count);
     if (error) co_return ReadOutcome::Closed;
     // The first bytes after a pause start the clock for the whole header; later ones do not renew
@@ -176,6 +274,32 @@ asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Par
       connection->expect_by(options.header_timeout);
     }
   }
+}
+
+// Reads a request and finds what to say to it. Closed: nothing, to nobody.
+asio::awaitable<ReadOutcome> HttpServer::State::next_response(Connection* connection,
+                                                              Parser* parser,
+                                                              HttpResponse* response) {
+  std::optional<HttpResponse> refused;
+  const ReadOutcome outcome = co_await read(connection, parser, &refused);
+  if (outcome == ReadOutcome::Closed) {
+    if (parser->got_some()) service->turned_away(0);
+    co_return outcome;
+  }
+  connection->waiting = false;
+  if (outcome == ReadOutcome::Request) {
+    HttpRequest request = to_head(*parser);
+    request.body = std::move(parser->get().body());
+    connection->expect_by(options.answer_timeout);
+    *response = co_await call(service.get(), std::move(request));
+  } else if (outcome == ReadOutcome::Refused) {
+    *response = *std::move(refused);
+  } else {
+    *response = refusal(outcome);
+    service->turned_away(response->status);
+  }
+  connections.hold(connection, 0);
+  co_return outcome;
 }
 
 asio::awaitable<bool> HttpServer::State::write(Connection* connection, HttpResponse response,
@@ -209,15 +333,14 @@ asio::awaitable<void> HttpServer::State::converse(Connection* connection) {
     parser.eager(true);
     parser.header_limit(options.header_bytes_max);
     parser.body_limit(options.body_bytes_max);
-    const ReadOutcome outcome = co_await read(connection, &parser);
+    HttpResponse response;
+    const ReadOutcome outcome = co_await next_response(connection, &parser, &response);
     if (outcome == ReadOutcome::Closed) co_return;
-    connection->waiting = false;
-    keep_alive = outcome == ReadOutcome::Request && parser.get().keep_alive();
-    const bool head_only =
-        outcome == ReadOutcome::Request && parser.get().method() == http::verb::head;
-    HttpResponse response =
-        outcome == ReadOutcome::Request ? call(handler, to_request(parser)) : refusal(outcome);
+    const bool request = outcome == ReadOutcome::Request;
+    keep_alive = request && parser.get().keep_alive() && !draining;
+    const bool head_only = request && parser.get().method() == http::verb::head;
     if (!co_await write(connection, std::move(response), head_only, keep_alive)) co_return;
+    if (connection->input.empty()) connection->input = {};
     connection->waiting = true;
     connection->waiting_since = steady_clock::now();
     connection->expect_by(connection->input.empty() ? options.idle_timeout
@@ -233,7 +356,7 @@ asio::awaitable<void> HttpServer::State::serve(std::shared_ptr<State> state, tcp
     Registration(State* s, Connection* c) : state(s), connection(c) {
       state->connections.insert(connection);
     }
-    ~Registration() { state->connections.erase(connection); }
+    ~Registration() { state->connections.remove(connection); }
     Registration(const Registration&) = delete;
     Registration& operator=(const Registration&) = delete;
     State* state;
@@ -265,13 +388,12 @@ asio::awaitable<void> HttpServer::State::accept(std::shared_ptr<State> state) {
 }
 
 asio::awaitable<void> HttpServer::State::sweep(std::shared_ptr<State> state) {
-  while (state->acceptor.is_open()) {
+  while (state->busy()) {
     state->sweeper.expires_after(kSweepInterval);
     co_await state->sweeper.async_wait(kAwait);
     const auto now = steady_clock::now();
-    const std::set<Connection*> all = state->connections;
-    for (Connection* connection : all) {
-      if (now > connection->deadline) state->close(connection);
+    for (Connection* connection : state->connections.all()) {
+      if (now > connection->deadline) state->connections.close(connection);
     }
   }
 }
@@ -280,12 +402,20 @@ Result<std::unique_ptr<HttpServer>> HttpServer::make(asio::any_io_executor execu
                                                      const ListenAddress& address,
                                                      HttpHandler handler,
                                                      HttpServerOptions options) {
+  return make(std::move(executor), address, std::make_unique<HandlerService>(std::move(handler)),
+              options);
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::make(asio::any_io_executor executor,
+                                                     const ListenAddress& address,
+                                                     std::unique_ptr<HttpService> service,
+                                                     HttpServerOptions options) {
   error_code error;
   const auto ip = asio::ip::make_address(address.host, error);
   if (error) {
     return fail({}, fmt::format("'{}' is not an IP address to listen on", address.host));
   }
-  auto state = std::make_shared<State>(std::move(executor), std::move(handler), options);
+  auto state = std::make_shared<State>(std::move(executor), std::move(service), options);
   const tcp::endpoint endpoint(ip, address.port);
   state->acceptor.open(endpoint.protocol(), error);
   if (!error) state->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
@@ -315,7 +445,22 @@ void HttpServer::stop() {
   state_->acceptor.close(ignored);
   state_->sweeper.cancel();
   state_->pause.cancel();
-  while (!state_->connections.empty()) state_->close(*state_->connections.begin());
+  for (Connection* connection : state_->connections.all()) state_->connections.close(connection);
+}
+
+void HttpServer::drain() {
+  error_code ignored;
+  state_->draining = true;
+  state_->acceptor.close(ignored);
+  state_->pause.cancel();
+  for (Connection* connection : state_->connections.all()) {
+    if (connection->waiting) {
+      state_->connections.close(connection);
+    } else {
+      connection->deadline = std::min(connection->deadline, steady_clock::now() + kDrainTimeout);
+    }
+  }
+  if (!state_->busy()) state_->sweeper.cancel();
 }
 
 size_t HttpServer::connections() const { return state_->connections.size(); }

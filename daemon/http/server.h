@@ -4,15 +4,17 @@
 // Every wait has an end: slow headers, slow bodies, idle connections and readers that do not read
 // are closed by one sweep over all connections, which costs less than a timer for each.
 //
-// Invariants: at most connections_max connections; when one more comes, the connection that has
-// waited longest for its client gives way, so a thousand silent clients cannot keep a good one out.
-// A request that cannot be parsed is answered and its connection closed. Thread rule: everything,
-// the handler included, runs on the executor's single thread; port() may be called from any thread.
+// Invariants: at most connections_max connections and bodies_bytes_max bytes of bodies; when one
+// more comes, the connection that has waited longest for its client gives way, so a thousand silent
+// clients cannot keep a good one out. A request that cannot be parsed is answered and its
+// connection closed. Thread rule: everything, the handler included, runs on the executor's single
+// thread; port() and connections() may be called from any thread.
 // Errors: those of the socket end the connection; an exception of the handler becomes a 500.
 // Tested by tests/daemon/http/server_test.cc.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -28,10 +30,14 @@
 namespace picket {
 
 struct HttpRequest {
+  // The first header of that name, which is written in lower case; empty when there is none.
+  std::string_view header(std::string_view name) const;
+
   std::string method = {};  // "GET"; HEAD is passed on as GET
   std::string path = {};    // without the query
   std::string query = {};   // after '?', still encoded
   std::string body = {};
+  std::vector<std::pair<std::string, std::string>> headers = {};  // names in lower case
 };
 
 struct HttpResponse {
@@ -44,6 +50,8 @@ struct HttpResponse {
 // {"error": "..."} with that status.
 HttpResponse http_error(int status, std::string_view message);
 
+// A part of a path with its %XX decoded.
+std::string decode_percent(std::string_view text);
 // The decoded value of `name` in a query such as "a=1&b=x%20y"; nothing when it is not there.
 std::optional<std::string> query_value(std::string_view query, std::string_view name);
 
@@ -59,19 +67,38 @@ struct HttpServerOptions {
   std::chrono::milliseconds header_timeout{5'000};
   std::chrono::milliseconds idle_timeout{10'000};
   std::chrono::milliseconds body_timeout{10'000};
+  std::chrono::milliseconds answer_timeout{30'000};  // for a service that waits for something
   std::chrono::milliseconds write_timeout{30'000};
   uint32_t header_bytes_max = 16 << 10;
   uint64_t body_bytes_max = 1 << 20;
+  uint64_t bodies_bytes_max = 64 << 20;  // of all connections together
   size_t connections_max = 512;
 };
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+// What answers requests when a plain function is not enough.
+class HttpService {
+ public:
+  virtual ~HttpService() = default;
+  // Called once the header of a request is complete; its body is empty yet. A response ends the
+  // request and its connection: strangers cannot make the server hold their bodies.
+  virtual std::optional<HttpResponse> admit(const HttpRequest& head) = 0;
+  // May wait. The connection is closed when that takes longer than answer_timeout.
+  virtual boost::asio::awaitable<HttpResponse> answer(HttpRequest request) = 0;
+  // The server itself answered with `status`, or broke off in the middle of a request (0).
+  virtual void turned_away(int status) = 0;
+};
 
 class HttpServer {
  public:
   // Binds and listens at once, so that a taken port stops start-up.
   static Result<std::unique_ptr<HttpServer>> make(boost::asio::any_io_executor executor,
                                                   const ListenAddress& address, HttpHandler handler,
+                                                  HttpServerOptions options = {});
+  static Result<std::unique_ptr<HttpServer>> make(boost::asio::any_io_executor executor,
+                                                  const ListenAddress& address,
+                                                  std::unique_ptr<HttpService> service,
                                                   HttpServerOptions options = {});
   // Stops. REQUIRES: on the executor's thread or after that ended, and before its io_context dies.
   ~HttpServer();
@@ -80,6 +107,9 @@ class HttpServer {
   void start();
   // Closes the listener and every connection. REQUIRES: as for the destructor.
   void stop();
+  // Closes the listener and every connection but those being answered; these have five seconds.
+  // Nothing of the server is left on the executor then. REQUIRES: on the executor's thread.
+  void drain();
 
   // The port in use, also when 0 was asked for.
   uint16_t port() const { return port_; }

@@ -2,10 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <thread>
 
 #include "tests/support/http_receiver.h"
@@ -169,6 +173,132 @@ TEST(HttpServer, SilentClientsGiveWayToANewOne) {
   EXPECT_THAT(server.ask("GET /good HTTP/1.0\r\n\r\n"), HasSubstr("GET /good"));
   EXPECT_LT(steady_clock::now() - start, 1s);
   for (const int fd : silent) close(fd);
+}
+
+// Answers when it is let to, and refuses what is for /no.
+class WaitingService final : public HttpService {
+ public:
+  explicit WaitingService(boost::asio::any_io_executor executor) : gate(executor) {
+    gate.expires_at(boost::asio::steady_timer::time_point::max());
+  }
+  std::optional<HttpResponse> admit(const HttpRequest& head) override {
+    if (head.path != "/no") return std::nullopt;
+    return HttpResponse{.status = 404, .body = std::string(head.header("x-name"))};
+  }
+  boost::asio::awaitable<HttpResponse> answer(HttpRequest request) override {
+    ++waiting;
+    if (request.path == "/wait") {
+      co_await gate.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    }
+    co_return HttpResponse{.body = request.body};
+  }
+  void turned_away(int status) override { away.push_back(status); }
+
+  boost::asio::steady_timer gate;
+  int waiting = 0;
+  std::vector<int> away;
+};
+
+// Runs on the test's own thread, so that its state can be looked at.
+class SteppedServer {
+ public:
+  explicit SteppedServer(HttpServerOptions options = {}) {
+    auto made = std::make_unique<WaitingService>(context.get_executor());
+    service = made.get();
+    auto server_made =
+        HttpServer::make(context.get_executor(), {.port = 0}, std::move(made), options);
+    EXPECT_TRUE(server_made.has_value());
+    server = *std::move(server_made);
+    server->start();
+  }
+  ~SteppedServer() { server->stop(); }
+  int connect(std::string_view text) const {
+    const int fd = connect_to(server->port());
+    send_text(fd, text);
+    return fd;
+  }
+  bool run_until(const std::function<bool()>& done) {
+    const auto deadline = steady_clock::now() + 10s;
+    while (!done() && steady_clock::now() < deadline) context.run_one_for(100ms);
+    return done();
+  }
+
+  boost::asio::io_context context{1};
+  WaitingService* service = nullptr;
+  std::unique_ptr<HttpServer> server;
+};
+
+TEST(HttpServer, AServiceMayWaitWhileOthersAreAnswered) {
+  SteppedServer run;
+  const int slow = run.connect("POST /wait HTTP/1.0\r\nContent-Length: 4\r\n\r\nslow");
+  ASSERT_TRUE(run.run_until([&] { return run.service->waiting == 1; }));
+  const int fast = run.connect("POST /a HTTP/1.0\r\nContent-Length: 4\r\n\r\nfast");
+  ASSERT_TRUE(run.run_until([&] { return run.service->waiting == 2; }));
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 2; }));
+  run.service->gate.cancel();
+  shutdown(fast, SHUT_WR);
+  shutdown(slow, SHUT_WR);
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 0; }));
+  EXPECT_THAT(read_to_end(fast), EndsWith("\r\n\r\nfast"));
+  EXPECT_THAT(read_to_end(slow), EndsWith("\r\n\r\nslow"));
+  close(fast);
+  close(slow);
+}
+
+TEST(HttpServer, AServiceRefusesByTheHeaderAlone) {
+  SteppedServer run;
+  const int fd = run.connect(
+      "POST /no HTTP/1.1\r\nX-Name:  some value \r\nContent-Length: 1000\r\nExpect: "
+      "100-continue\r\n\r\n");
+  shutdown(fd, SHUT_WR);
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 1; }));
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 0; }));
+  const std::string answer = read_to_end(fd);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\nsome value"));
+  EXPECT_EQ(run.service->waiting, 0);
+  close(fd);
+}
+
+TEST(HttpServer, BodiesTogetherAreBoundedAndTheOldestGivesWay) {
+  SteppedServer run({.body_bytes_max = 1000, .bodies_bytes_max = 1000});
+  const std::string part =
+      "POST /wait HTTP/1.1\r\nContent-Length: 1000\r\n\r\n" + std::string(600, 'x');
+  const int first = run.connect(part);
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 1; }));
+  const int second = run.connect(part);
+  EXPECT_TRUE(run.run_until([&] { return run.service->away == std::vector<int>{0}; }));
+  EXPECT_EQ(read_to_end(first), "");
+  send_text(second, std::string(400, 'x'));
+  ASSERT_TRUE(run.run_until([&] { return run.service->waiting == 1; }));
+  // Now the room is taken by one that is being answered, which gives way to nobody.
+  const int third = run.connect(part);
+  EXPECT_TRUE(run.run_until([&] { return run.service->away == std::vector<int>{0, 503}; }));
+  shutdown(third, SHUT_WR);
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 1; }));
+  EXPECT_THAT(read_to_end(third), HasSubstr("Retry-After: 1\r\n"));
+  for (const int fd : {first, second, third}) close(fd);
+}
+
+TEST(HttpServer, DrainingAnswersWhatItHasTakenAndLeavesNothing) {
+  SteppedServer run;
+  const int idle = run.connect("");
+  const int asked = run.connect("POST /wait HTTP/1.1\r\nContent-Length: 2\r\n\r\nab");
+  ASSERT_TRUE(
+      run.run_until([&] { return run.service->waiting == 1 && run.server->connections() == 2; }));
+  run.server->drain();
+  EXPECT_EQ(run.server->connections(), 1u);
+  EXPECT_EQ(read_to_end(idle), "");
+  run.service->gate.cancel();
+  shutdown(asked, SHUT_WR);
+  // Returns by itself: no timer, listener or connection is left.
+  run.context.run();
+  const std::string answer = read_to_end(asked);
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\nab"));
+  close(idle);
+  close(asked);
 }
 
 TEST(HttpServer, ReportsAPortInUse) {
