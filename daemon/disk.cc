@@ -12,10 +12,13 @@
 #include <glob.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 namespace picket {
@@ -133,6 +136,49 @@ class RealFile final : public DiskFile {
   int fd_;
 };
 
+// How many parts one writev() takes; the kernel's own limit is 1,024.
+constexpr size_t kPartsAtOnce = 256;
+
+class RealAppendFile final : public AppendFile {
+ public:
+  explicit RealAppendFile(int fd) : fd_(fd) {}
+  RealAppendFile(const RealAppendFile&) = delete;
+  RealAppendFile& operator=(const RealAppendFile&) = delete;
+  ~RealAppendFile() override { ::close(fd_); }
+
+  std::error_code append(std::span<const std::string_view> parts) override {
+    size_t done = 0;  // bytes of parts.front() that are written
+    while (!parts.empty()) {
+      std::array<iovec, kPartsAtOnce> vectors;
+      const size_t count = std::min(parts.size(), vectors.size());
+      for (size_t i = 0; i < count; ++i) {
+        const std::string_view part = parts[i].substr(i == 0 ? done : 0);
+        vectors[i] = {const_cast<char*>(part.data()), part.size()};
+      }
+      const ssize_t wrote = ::writev(fd_, vectors.data(), static_cast<int>(count));
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote < 0) return last_errno();
+      done += static_cast<size_t>(wrote);
+      while (!parts.empty() && done >= parts.front().size()) {
+        done -= parts.front().size();
+        parts = parts.subspan(1);
+      }
+    }
+    return {};
+  }
+
+  std::error_code sync() override {
+    return ::fdatasync(fd_) == 0 ? std::error_code() : last_errno();
+  }
+
+  std::error_code truncate(uint64_t size) override {
+    return ::ftruncate(fd_, static_cast<off_t>(size)) == 0 ? std::error_code() : last_errno();
+  }
+
+ private:
+  int fd_;
+};
+
 }  // namespace
 
 DiskResult<std::unique_ptr<DiskFile>> RealDisk::open(const std::string& path,
@@ -174,6 +220,39 @@ std::vector<std::string> RealDisk::glob(const std::string& pattern) const {
   ::globfree(&found);
   std::sort(paths.begin(), paths.end());
   return paths;
+}
+
+DiskResult<std::unique_ptr<AppendFile>> RealDisk::create(const std::string& path) {
+  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const int fd = ::open(path.c_str(), flags, 0600);
+  if (fd < 0) return std::unexpected(last_errno());
+  return std::make_unique<RealAppendFile>(fd);
+}
+
+std::error_code RealDisk::remove(const std::string& path) {
+  return ::unlink(path.c_str()) == 0 ? std::error_code() : last_errno();
+}
+
+std::error_code RealDisk::make_folders(const std::string& path) {
+  const std::filesystem::path whole(path);
+  std::filesystem::path folder;
+  std::error_code refused;
+  for (const auto& part : whole) {
+    folder /= part;
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) refused = last_errno();
+  }
+  // What could not be made may have been there.
+  std::error_code error;
+  if (std::filesystem::is_directory(whole, error)) return {};
+  return refused ? refused : std::make_error_code(std::errc::not_a_directory);
+}
+
+std::error_code RealDisk::sync_folder(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return last_errno();
+  const std::error_code error = ::fsync(fd) == 0 ? std::error_code() : last_errno();
+  ::close(fd);
+  return error;
 }
 
 }  // namespace picket

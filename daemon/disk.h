@@ -1,7 +1,7 @@
-// Disk: the only way inputs look at files.
+// Disk: the only way inputs look at files, and keep files of their own.
 //
 // Seam: RealDisk is the file system; tests use FakeDisk (tests/support/fake_disk.h), which can
-// rename, truncate, replace and deny at will.
+// rename, truncate, replace and deny at will, run out of space, and lose what was not synced.
 //
 // Only regular files are ever opened. A name in a log folder may be written by someone else, so a
 // FIFO must not block the reader, a device must not be touched, and a symbolic link, be it the file
@@ -18,7 +18,9 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -66,6 +68,20 @@ class DiskFile {
   virtual bool sealed() const { return false; }
 };
 
+// A file that this process made and alone writes to.
+class AppendFile {
+ public:
+  virtual ~AppendFile() = default;
+  // Appends all parts in order. Error (ENOSPC, EIO): any first part of the bytes may be there.
+  virtual std::error_code append(std::span<const std::string_view> parts) = 0;
+  // Once this returned without an error, all that was appended survives a power loss. After an
+  // error nobody knows what is on the disk, and a later success says nothing about what came
+  // before.
+  virtual std::error_code sync() = 0;
+  // Cuts the file to its first `size` bytes; the next append goes behind them.
+  virtual std::error_code truncate(uint64_t size) = 0;
+};
+
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -81,6 +97,17 @@ class Disk {
   // Existing paths that match a shell pattern, in byte order. Cannot fail: what cannot be read does
   // not match.
   virtual std::vector<std::string> glob(const std::string& pattern) const = 0;
+  // Makes a new, empty file of mode 0600. Error: the name is taken, or the folder does not allow
+  // it.
+  virtual DiskResult<std::unique_ptr<AppendFile>> create(const std::string& path) = 0;
+  // Removes a name; open descriptors live on. Error: absent, or the folder does not allow it.
+  virtual std::error_code remove(const std::string& path) = 0;
+  // Makes a folder of mode 0700 and those above it; one that exists is fine. Error: forbidden, or
+  // something else has the name.
+  virtual std::error_code make_folders(const std::string& path) = 0;
+  // Once this returned without an error, the names made and removed in the folder survive a power
+  // loss.
+  virtual std::error_code sync_folder(const std::string& path) = 0;
 };
 
 class RealDisk final : public Disk {
@@ -90,6 +117,10 @@ class RealDisk final : public Disk {
   DiskResult<FileInfo> stat(const std::string& path, LinkRule links) const override;
   DiskResult<std::vector<std::string>> list(const std::string& folder) const override;
   std::vector<std::string> glob(const std::string& pattern) const override;
+  DiskResult<std::unique_ptr<AppendFile>> create(const std::string& path) override;
+  std::error_code remove(const std::string& path) override;
+  std::error_code make_folders(const std::string& path) override;
+  std::error_code sync_folder(const std::string& path) override;
 };
 
 }  // namespace picket

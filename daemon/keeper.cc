@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "rules/engine.h"
@@ -130,8 +132,31 @@ bool Keeper::commit(Engine& engine, Timestamp now) {
   checkpoints_.last_commit = now;
   health_.healthy = true;
   health_.unhealthy_reason.clear();
+  for (auto& [key, change] : changes_) {
+    if (key.first == StateKind::Checkpoint) committed_[key.second] = std::move(change.value);
+  }
   changes_.clear();
   return true;
+}
+
+std::vector<Keeper::Committed> Keeper::take_committed() {
+  std::map<std::string, std::string> rows;
+  {
+    MutexLock lock(mutex_);
+    rows.swap(committed_);
+  }
+  std::vector<Committed> taken;
+  std::string source;
+  for (const auto& [stored, value] : rows) {
+    Committed row;
+    if (!split_checkpoint_key(stored, source, row.checkpoint.key)) continue;
+    const auto found = std::ranges::find(options_.source_names, source);
+    if (found == options_.source_names.end()) continue;
+    row.source = static_cast<size_t>(found - options_.source_names.begin());
+    row.checkpoint.value = value;
+    taken.push_back(std::move(row));
+  }
+  return taken;
 }
 
 std::vector<SourceSnapshot> Keeper::source_snapshots() {

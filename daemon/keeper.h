@@ -8,7 +8,8 @@
 // Invariant: a checkpoint is committed only together with the engine state that includes everything
 // before it.
 //
-// Thread rule: PipelineClient calls come on the engine thread; input_stats() from the input thread.
+// Thread rule: PipelineClient calls come on the engine thread; input_stats() and take_committed()
+// from the input thread.
 #pragma once
 
 #include <deque>
@@ -52,6 +53,12 @@ class Keeper final : public PipelineClient {
   void watch(Pipeline& pipeline) { pipeline_ = &pipeline; }
   // Any thread: the newest statistics of one input.
   void input_stats(size_t source, InputStats stats);
+  // Any thread: the checkpoints that were committed since the last call, the newest of each key.
+  struct Committed {
+    size_t source = 0;
+    Checkpoint checkpoint = {};
+  };
+  std::vector<Committed> take_committed();
   // Any thread: whether start-up is complete.
   void set_ready(bool ready, std::string reason);
 
@@ -86,6 +93,7 @@ class Keeper final : public PipelineClient {
   Mutex mutex_;
   std::vector<InputStats> inputs_ PICKET_THREAD(guarded_by(mutex_));
   HealthState health_ PICKET_THREAD(guarded_by(mutex_));
+  std::map<std::string, std::string> committed_ PICKET_THREAD(guarded_by(mutex_));
 };
 
 // The key under which a checkpoint of an input is stored, and back.

@@ -220,6 +220,49 @@ constexpr Row<SourceSnapshot> kInputRows[] = {
      [](const SourceSnapshot& s) { return real(s.input.folders_unwatched); }},
 };
 
+// A push input with its source's name.
+struct PushSource {
+  std::string name;
+  PushStats stats;
+};
+
+constexpr Row<PushSource> kPushRows[] = {
+    {{"picket_input_requests_total", "Requests received, refused ones included.", kCounter},
+     [](const PushSource& s) { return real(s.stats.requests); }},
+    {{"picket_input_connections", "Connections open.", kGauge},
+     [](const PushSource& s) { return real(s.stats.connections); }},
+    {{"picket_spool_bytes", "Bytes that the spool takes on disk.", kGauge},
+     [](const PushSource& s) { return real(s.stats.spool_bytes); }},
+    {{"picket_spool_limit_bytes", "Bytes that the spool may take.", kGauge},
+     [](const PushSource& s) { return real(s.stats.spool_bytes_max); }},
+    {{"picket_spool_records_total", "Records made durable.", kCounter},
+     [](const PushSource& s) { return real(s.stats.spool_records); }},
+    {{"picket_spool_syncs_total", "Syncs of the spool attempted.", kCounter},
+     [](const PushSource& s) { return real(s.stats.spool_syncs); }},
+    {{"picket_spool_errors_total", "Failed writes, syncs and removals.", kCounter},
+     [](const PushSource& s) { return real(s.stats.spool_errors); }},
+    {{"picket_spool_lost_bytes_total", "Acknowledged bytes found damaged or gone.", kCounter},
+     [](const PushSource& s) { return real(s.stats.spool_lost_bytes); }},
+    {{"picket_spool_torn_bytes_total", "Bytes cut off at a start, never acknowledged.", kCounter},
+     [](const PushSource& s) { return real(s.stats.spool_torn_bytes); }},
+};
+
+void add_push(Families& out, const Snapshot& s) {
+  std::vector<PushSource> sources;
+  for (const SourceSnapshot& source : s.sources) {
+    if (source.input.push) sources.push_back({source.name, *source.input.push});
+  }
+  add_rows(out, kPushRows, sources, "source");
+  FamilyBuilder refused({"picket_input_refused_total", "Requests turned away.", kCounter},
+                        {"source", "reason"});
+  for (const PushSource& source : sources) {
+    for (size_t i = 0; i < kPushRefusals; ++i) {
+      refused.add({source.name, kPushRefusalNames[i]}, real(source.stats.refused[i]));
+    }
+  }
+  refused.finish(out);
+}
+
 void add_pipeline(Families& out, const Snapshot& s) {
   const std::pair<Described, uint64_t> rows[] = {
       {{"picket_queue_length", "Batches waiting to be decoded.", kGauge}, s.pipeline.queue_length},
@@ -424,6 +467,7 @@ std::vector<MetricFamily> collect_metrics(const Snapshot& snapshot) {
   add_ledger(out, snapshot);
   add_rows(out, kSourceRows, snapshot.engine.sources, "source");
   add_rows(out, kInputRows, snapshot.sources, "source");
+  add_push(out, snapshot);
   add_pipeline(out, snapshot);
   add_refusals(out, snapshot.engine);
   add_rules(out, snapshot.engine);

@@ -15,6 +15,7 @@
 #include "daemon/check.h"
 #include "daemon/commands/command.h"
 #include "daemon/http/routes.h"
+#include "daemon/inputs/file_names.h"
 #include "daemon/keeper.h"
 #include "daemon/loader.h"
 #include "daemon/log.h"
@@ -79,6 +80,8 @@ Runtime::Runtime(Settings settings) : settings_(std::move(settings)) {}
 
 Runtime::~Runtime() {
   if (pipeline_) pipeline_->finish();
+  receiving_.io.stop();
+  if (receiving_.thread.joinable()) receiving_.thread.join();
   control_.io.stop();
   if (control_.thread.joinable()) control_.thread.join();
 }
@@ -206,9 +209,12 @@ void Runtime::build_inputs(Diagnostics& diagnostics) {
                            .name = settings.name,
                            .batch_bytes = settings_.pipeline.batch_bytes,
                            .max_line = settings.max_line,
-                           .checkpoints = std::move(checkpoints[i])};
+                           .checkpoints = std::move(checkpoints[i]),
+                           .receive = receiving_.io.get_executor(),
+                           .state_folder = folder_of(state_path(settings_.state))};
       auto input = take_or_report(kind.make(*settings.node, std::move(context)), diagnostics);
       if (input) {
+        append(diagnostics, input->prepare());
         inputs_.push_back({std::move(input), std::make_unique<asio::cancellation_signal>()});
       }
     }
@@ -228,13 +234,17 @@ void Runtime::start_inputs() {
   }
 }
 
-// Copies the inputs' statistics to the keeper from time to time, on the input thread.
+// Copies the inputs' statistics to the keeper from time to time, on the input thread, and tells the
+// inputs what was committed.
 void Runtime::report_inputs() {
   auto timer = std::make_shared<asio::steady_timer>(input_io_);
   auto again = std::make_shared<std::function<void()>>();
   *again = [this, timer, weak = std::weak_ptr(again)] {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       keeper_->input_stats(i, inputs_[i].input->stats());
+    }
+    for (const Keeper::Committed& row : keeper_->take_committed()) {
+      inputs_[row.source].input->committed(row.checkpoint);
     }
     timer->expires_after(kInputStatsEvery);
     timer->async_wait([self = weak.lock()](const boost::system::error_code& error) {
@@ -273,6 +283,7 @@ int Runtime::run() {
   for (auto& delivery : deliveries_) delivery->start();
   start_control();
   pipeline_->start();
+  receiving_.thread = std::thread([this] { receiving_.io.run(); });
   start_inputs();
   report_inputs();
   keeper_->set_ready(true, "");
@@ -287,6 +298,9 @@ int Runtime::run() {
 
 void Runtime::shut_down() {
   keeper_->set_ready(false, "stopping");
+  // Ends once every input has answered its senders; their deadlines bound that.
+  receiving_.work.reset();
+  receiving_.thread.join();
   pipeline_->finish();
   auto deadline = clock_.steady() + kOutputDeadline;
   for (auto& delivery : deliveries_) {

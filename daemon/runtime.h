@@ -1,8 +1,9 @@
 // Runtime: the daemon: builds every part from the configuration, runs them, stops them in order.
 //
-// Threads: the main thread runs the inputs; one the HTTP server and the signals; one the engine; N
-// decode; one each output. Stop order: inputs, queue, decoders, engine (which commits), outputs
-// with a deadline, HTTP.
+// Threads: the main thread runs the inputs; one receives for push inputs, each of which has another
+// that writes its spool; one the HTTP server and the signals; one the engine; N decode; one each
+// output. Stop order: inputs, queue, receivers (which answer what they took), decoders, engine
+// (which commits), outputs with a deadline, HTTP.
 //
 // Errors: everything wrong with configuration, rules or files is collected and returned by make();
 // nothing has been started then.
@@ -10,6 +11,7 @@
 #pragma once
 
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <deque>
 #include <memory>
@@ -64,6 +66,14 @@ class Runtime {
     std::thread thread;
   };
 
+  // Push inputs serve their senders here, on a thread that the pipeline cannot block.
+  struct Receiving {
+    boost::asio::io_context io{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{
+        io.get_executor()};
+    std::thread thread;
+  };
+
   explicit Runtime(Settings settings);
 
   // Building, each step adding to the diagnostics.
@@ -93,6 +103,7 @@ class Runtime {
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Pipeline> pipeline_;
   boost::asio::io_context input_io_{1};
+  Receiving receiving_;
   std::deque<RunningInput> inputs_;
   Control control_;
 };

@@ -100,6 +100,19 @@ void write_lines(JsonWriter& json, const DecodeStats& decode) {
   json.end_object();
 }
 
+void write_push(JsonWriter& json, const PushStats& push) {
+  json.member("requests", push.requests);
+  json.member("connections", push.connections);
+  json.member("spool_bytes", push.spool_bytes);
+  json.member("spool_bytes_max", push.spool_bytes_max);
+  json.member("spool_errors", push.spool_errors);
+  json.member("spool_lost_bytes", push.spool_lost_bytes);
+  json.key("refused");
+  json.begin_object();
+  for (size_t i = 0; i < kPushRefusals; ++i) json.member(kPushRefusalNames[i], push.refused[i]);
+  json.end_object();
+}
+
 void write_input(JsonWriter& json, const SourceSnapshot& source) {
   json.key("input");
   json.begin_object();
@@ -114,6 +127,7 @@ void write_input(JsonWriter& json, const SourceSnapshot& source) {
   json.member("folders_unwatched", source.input.folders_unwatched);
   json.member("lines_in_flight", source.lines_in_flight);
   json.member("last_error", source.input.last_error);
+  if (source.input.push) write_push(json, *source.input.push);
   json.end_object();
 }
 

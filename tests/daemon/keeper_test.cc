@@ -108,6 +108,26 @@ TEST_F(KeeperTest, AFailedCommitKeepsItsChangesAndTheHealthSaysSo) {
   EXPECT_EQ(store_.load(StateKind::Checkpoint)[0].value, "54");
 }
 
+TEST_F(KeeperTest, InputsLearnWhatWasCommittedAndNothingElse) {
+  engine_.add_stream(0, Duration(0));
+  feed("", {.key = "log", .value = "27"});
+  EXPECT_TRUE(keeper_.take_committed().empty());
+  store_.full = true;
+  keeper_.commit(engine_, clock_.now());
+  EXPECT_TRUE(keeper_.take_committed().empty());
+  store_.full = false;
+  keeper_.commit(engine_, clock_.now());
+  feed("", {.key = "log", .value = "54"});
+  keeper_.commit(engine_, clock_.now());
+  feed("", {.key = "log", .value = "81"});
+  const auto taken = keeper_.take_committed();
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_EQ(taken[0].source, 0u);
+  EXPECT_EQ(taken[0].checkpoint.key, "log");
+  EXPECT_EQ(taken[0].checkpoint.value, "54");
+  EXPECT_TRUE(keeper_.take_committed().empty());
+}
+
 TEST_F(KeeperTest, AnEmptyCheckpointDeletesItsKey) {
   engine_.add_stream(0, Duration(0));
   feed("", {.key = "log", .value = "27"});

@@ -51,6 +51,22 @@ TEST(Metrics, KnownSeriesStartAtZero) {
   EXPECT_THAT(text, HasSubstr("picket_notifications_dropped_total{receiver=\"am\"} 0\n"));
 }
 
+TEST(Metrics, PushInputsShowTheirSpoolAndRefusals) {
+  Snapshot s = sample();
+  s.sources[1].input.push = PushStats{.requests = 9, .spool_bytes = 5, .spool_bytes_max = 50};
+  s.sources[1].input.push->refused[static_cast<size_t>(PushRefusal::SpoolFull)] = 2;
+  const std::string text = metrics_text(s);
+  EXPECT_THAT(text, HasSubstr("picket_input_requests_total{source=\"idle\"} 9\n"));
+  EXPECT_THAT(text,
+              HasSubstr("picket_input_refused_total{source=\"idle\",reason=\"spool_full\"} 2\n"));
+  EXPECT_THAT(text,
+              HasSubstr("picket_input_refused_total{source=\"idle\",reason=\"too_large\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("picket_spool_bytes{source=\"idle\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("picket_spool_limit_bytes{source=\"idle\"} 50\n"));
+  // Others have nothing of the kind.
+  EXPECT_THAT(text, Not(HasSubstr("picket_spool_bytes{source=\"api\"}")));
+}
+
 TEST(Metrics, HasHistogramAndRefusals) {
   const std::string text = metrics_text(sample());
   EXPECT_THAT(

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -40,6 +41,40 @@ class FakeFile final : public DiskFile {
  private:
   const FakeDisk& disk_;
   std::shared_ptr<const FakeDisk::Content> content_;
+};
+
+class FakeAppendFile final : public AppendFile {
+ public:
+  FakeAppendFile(FakeDisk& disk, std::shared_ptr<FakeDisk::Content> content)
+      : disk_(disk), content_(std::move(content)) {}
+
+  std::error_code append(std::span<const std::string_view> parts) override {
+    for (const std::string_view part : parts) {
+      const std::string_view fits = part.substr(0, disk_.faults.space_left);
+      content_->bytes += fits;
+      disk_.faults.space_left -= fits.size();
+      if (fits.size() < part.size()) return {ENOSPC, std::system_category()};
+    }
+    return {};
+  }
+
+  std::error_code sync() override {
+    ++disk_.syncs;
+    if (disk_.faults.sync) return disk_.faults.sync;
+    content_->synced = content_->bytes.size();
+    return {};
+  }
+
+  std::error_code truncate(uint64_t size) override {
+    if (disk_.faults.truncate) return disk_.faults.truncate;
+    content_->bytes.resize(size);
+    content_->synced = std::min(content_->synced.value_or(0), size);
+    return {};
+  }
+
+ private:
+  FakeDisk& disk_;
+  std::shared_ptr<FakeDisk::Content> content_;
 };
 
 }  // namespace
@@ -116,15 +151,53 @@ void FakeDisk::rename(const std::string& from, const std::string& to) {
   put(to, std::move(entry));
 }
 
-void FakeDisk::remove(const std::string& path) {
+DiskResult<std::unique_ptr<AppendFile>> FakeDisk::create(const std::string& path) {
+  if (faults.create) return std::unexpected(faults.create);
+  if (entries_.contains(path)) return failed(std::errc::file_exists);
+  write(path, "");
+  const std::shared_ptr<Content>& content = entries_[path].content;
+  content->synced = 0;
+  content->named = false;
+  return std::make_unique<FakeAppendFile>(*this, content);
+}
+
+std::error_code FakeDisk::remove(const std::string& path) {
+  if (faults.remove) return faults.remove;
   const auto found = entries_.find(path);
-  if (found == entries_.end()) return;
+  if (found == entries_.end()) return {ENOENT, std::system_category()};
   if (const auto& content = found->second.content) {
     --content->links;
     if (content->links == 0 && content.use_count() == 1)
       inodes_.free.push_back(content->identity.inode);
   }
   entries_.erase(found);
+  return {};
+}
+
+std::error_code FakeDisk::make_folders(const std::string& path) {
+  if (faults.create) return faults.create;
+  make_folder(path);
+  return {};
+}
+
+std::error_code FakeDisk::sync_folder(const std::string& path) {
+  if (faults.sync) return faults.sync;
+  for (auto& [name, entry] : entries_) {
+    if (entry.content && folder_of(name) == path) entry.content->named = true;
+  }
+  return {};
+}
+
+void FakeDisk::crash(uint64_t kept) {
+  std::erase_if(entries_, [](const auto& entry) {
+    return entry.second.content && !entry.second.content->named;
+  });
+  for (auto& [name, entry] : entries_) {
+    if (!entry.content || !entry.content->synced) continue;
+    std::string& bytes = entry.content->bytes;
+    bytes.resize(std::min<uint64_t>(bytes.size(), *entry.content->synced + kept));
+    entry.content->synced = bytes.size();
+  }
 }
 
 void FakeDisk::copy(const std::string& from, const std::string& to) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -30,6 +31,11 @@ class FakeDisk final : public Disk {
   DiskResult<std::vector<std::string>> list(const std::string& folder) const override;
   std::vector<std::string> glob(const std::string& pattern) const override;
 
+  DiskResult<std::unique_ptr<AppendFile>> create(const std::string& path) override;
+  std::error_code remove(const std::string& path) override;
+  std::error_code make_folders(const std::string& path) override;
+  std::error_code sync_folder(const std::string& path) override;
+
   // Appends; creates the file when there is none.
   void write(const std::string& path, std::string_view text);
   // A new file with this content takes the name.
@@ -39,7 +45,6 @@ class FakeDisk final : public Disk {
   void rewrite(const std::string& path, std::string_view text);
   // As rename(2): `to` is replaced.
   void rename(const std::string& from, const std::string& to);
-  void remove(const std::string& path);
   void copy(const std::string& from, const std::string& to);
   void link(const std::string& from, const std::string& to);
   void symlink(const std::string& target, const std::string& path);
@@ -59,17 +64,33 @@ class FakeDisk final : public Disk {
   // Without birth times the inode number of a file that is gone for good is used again.
   void record_birth(bool record) { inodes_.record_birth = record; }
 
+  // The power fails: files made by create() lose what was not synced, except its first `kept`
+  // bytes, and are gone if their folder was not synced. Everything else counts as synced.
+  void crash(uint64_t kept = 0);
+
   struct Content {
     std::string bytes = {};
     FileIdentity identity = {};
     uint64_t links = 1;
     int64_t modified_ns = 0;  // counts changes of all files
     std::error_code read_error = {};
+    std::optional<uint64_t> synced = {};  // bytes; nothing: all of them, always
+    bool named = true;                    // its folder was synced
   };
   mutable uint64_t opens = 0;
   mutable uint64_t reads = 0;
   // Called with its offset when a read has copied its bytes, before the reader goes on.
   std::function<void(uint64_t offset)> on_read = nullptr;
+  // What appending and syncing meet.
+  struct Faults {
+    uint64_t space_left = ~uint64_t{0};  // bytes; then ENOSPC
+    std::error_code sync = {};
+    std::error_code create = {};
+    std::error_code remove = {};
+    std::error_code truncate = {};
+  };
+  Faults faults = {};
+  uint64_t syncs = 0;
 
  private:
   enum class Kind : uint8_t { File, Folder, Fifo, Symlink };
