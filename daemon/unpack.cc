@@ -1,6 +1,6 @@
 // Unpacker: the two formats, and the loop that both share.
 //
-// Tested by tests/daemon/log_file_test.cc.
+// Tested by tests/daemon/log_file_test.cc and tests/daemon/inputs/ingest_body_test.cc.
 #include "daemon/unpack.h"
 
 #include <zlib.h>
@@ -64,8 +64,8 @@ class Gunzip final : public Unpacker {
 
 class Unzstd final : public Unpacker {
  public:
-  Unzstd() : context_(ZSTD_createDCtx()) {
-    if (context_) ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, kZstdWindowLogMax);
+  explicit Unzstd(int window_log_max) : context_(ZSTD_createDCtx()) {
+    if (context_) ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, window_log_max);
   }
   ~Unzstd() override { ZSTD_freeDCtx(context_); }
   Unzstd(const Unzstd&) = delete;
@@ -110,9 +110,15 @@ size_t StoredBytes::read(std::span<char> out) {
 }
 
 std::unique_ptr<Unpacker> Unpacker::for_log(std::string_view first) {
-  if (is_gzip(first)) return std::make_unique<Gunzip>();
-  if (is_zstd(first)) return std::make_unique<Unzstd>();
+  if (is_gzip(first)) return for_gzip();
+  if (is_zstd(first)) return for_zstd(kZstdWindowLogMax);
   return nullptr;
+}
+
+std::unique_ptr<Unpacker> Unpacker::for_gzip() { return std::make_unique<Gunzip>(); }
+
+std::unique_ptr<Unpacker> Unpacker::for_zstd(int window_log_max) {
+  return std::make_unique<Unzstd>(window_log_max);
 }
 
 size_t Unpacker::unpack(StoredBytes& stored, std::span<char> out) {

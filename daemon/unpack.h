@@ -1,12 +1,13 @@
 // Unpacker: gzip and zstd, from stored bytes to the bytes of a log. LogFile reads finished logs
-// with it, UnpackedFile what log rotation has compressed.
+// with it, UnpackedFile what log rotation has compressed, and bodies that were posted are unpacked
+// step by step (inputs/ingest_body.h).
 //
 // The format is decided by the first bytes, never by a name. Several gzip members, zstd frames and
 // skippable frames follow each other as one log.
 //
 // Bounds: one input buffer of 256 KiB, and a zstd window of at most 128 MiB, the largest that
-// `zstd` makes unless it is told to. What comes out is not bounded: it is handed out piece by
-// piece. Thread rule: one thread at a time.
+// `zstd` makes unless it is told to, or what the caller allows. What comes out is not bounded: it
+// is handed out piece by piece. Thread rule: one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -65,6 +66,9 @@ class Unpacker {
   // The format that begins with `first`, which has kMagicBytes unless the log is shorter; null when
   // it is none of ours.
   static std::unique_ptr<Unpacker> for_log(std::string_view first);
+  static std::unique_ptr<Unpacker> for_gzip();
+  // Frames that need a window of more than 2^window_log_max bytes are a problem.
+  static std::unique_ptr<Unpacker> for_zstd(int window_log_max);
   virtual ~Unpacker() = default;
 
   // Fills the front of `out` with at least one byte. 0 at the end of what is stored, also when the
@@ -74,11 +78,10 @@ class Unpacker {
   const std::string& problem() const { return problem_; }
   // True where a log may end: behind a whole member or frame, all of which was handed out.
   virtual bool at_end() const = 0;
-
- private:
   // Moves `in` and `out` forward as far as it can. Returns what is wrong with the bytes, or null.
   virtual const char* step(std::span<const char>& in, std::span<char>& out) = 0;
 
+ private:
   std::string problem_ = {};
 };
 

@@ -4,11 +4,13 @@
 namespace picket {
 
 Result<std::unique_ptr<Input>> make_file_input(const Node& node, InputContext context);
+Result<std::unique_ptr<Input>> make_http_input(const Node& node, InputContext context);
 Result<std::unique_ptr<Input>> make_stdin_input(const Node& node, InputContext context);
 
 const std::vector<InputKind>& input_kinds() {
   static const std::vector<InputKind> kKinds = {
       {"file", make_file_input},
+      {"http", make_http_input},
       {"stdin", make_stdin_input},
   };
   return kKinds;
