@@ -37,10 +37,6 @@ struct IngestOptions {
   UnpackLimits limits = {};
 };
 
-// Waits for the spool's answer on `executor`.
-boost::asio::awaitable<SpoolVerdict> submit_and_wait(Spool& spool, SpoolItem item,
-                                                     boost::asio::any_io_executor executor);
-
 class IngestService final : public HttpService {
  public:
   // `spool` and `counters` outlive the service.

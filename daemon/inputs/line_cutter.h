@@ -58,6 +58,9 @@ class LineCutter {
   const Trail& resume_trail() const { return skipping_ ? line_trail_ : passed_; }
   Trail read_trail() const;
 
+  // Bytes of memory that unfinished and not yet taken lines need.
+  uint64_t held_bytes() const { return buffer_.size() + kept_.size(); }
+
   // Forgets what is held and what passed, and starts a new stream.
   void reset(uint64_t offset);
 

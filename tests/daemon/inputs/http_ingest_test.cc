@@ -55,10 +55,8 @@ class HttpIngestTest : public ::testing::Test {
 TEST_F(HttpIngestTest, PostedLinesArriveInOrder) {
   start();
   EXPECT_THAT(ask(post("1\n2\n")), HasSubstr("{\"lines\":2}"));
-  EXPECT_THAT(ask(post(gzip("3\n4"), "Content-Encoding: gzip\r\n")),
-              StartsWith("HTTP/1.1 200 "));
-  EXPECT_THAT(ask(post(zstd("5\n"), "Content-Encoding: zstd\r\n")),
-              StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(ask(post(gzip("3\n4"), "Content-Encoding: gzip\r\n")), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(ask(post(zstd("5\n"), "Content-Encoding: zstd\r\n")), StartsWith("HTTP/1.1 200 "));
   ASSERT_TRUE(input_.run_until_lines(5));
   EXPECT_EQ(input_.sink.lines(), (Lines{"1", "2", "3", "4", "5"}));
   EXPECT_EQ(input_.sink.problems, Lines{});

@@ -1,0 +1,98 @@
+#include "daemon/inputs/byte_stream.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace picket {
+namespace {
+
+namespace asio = boost::asio;
+namespace ssl = boost::asio::ssl;
+using boost::system::error_code;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+class PlainStream final : public ByteStream {
+ public:
+  explicit PlainStream(StreamSocket socket) : socket_(std::move(socket)) {}
+
+  asio::awaitable<bool> open() override { co_return true; }
+  asio::awaitable<StreamRead> read(std::span<char> into, size_t* count) override {
+    const auto [error, got] =
+        co_await socket_.async_read_some(asio::buffer(into.data(), into.size()), kAwait);
+    *count = got;
+    if (!error) co_return StreamRead::Bytes;
+    co_return error == asio::error::eof ? StreamRead::Ended : StreamRead::Failed;
+  }
+  void close() override {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+ private:
+  StreamSocket socket_;
+};
+
+class TlsStream final : public ByteStream {
+ public:
+  TlsStream(StreamSocket socket, ssl::context& context) : stream_(std::move(socket), context) {}
+
+  asio::awaitable<bool> open() override {
+    const auto [error] = co_await stream_.async_handshake(ssl::stream_base::server, kAwait);
+    co_return !error;
+  }
+  // A connection that ends without TLS saying so may have been cut by anybody: not an end.
+  asio::awaitable<StreamRead> read(std::span<char> into, size_t* count) override {
+    const auto [error, got] =
+        co_await stream_.async_read_some(asio::buffer(into.data(), into.size()), kAwait);
+    *count = got;
+    if (!error) co_return StreamRead::Bytes;
+    co_return error == asio::error::eof ? StreamRead::Ended : StreamRead::Failed;
+  }
+  void close() override {
+    error_code ignored;
+    stream_.lowest_layer().close(ignored);
+  }
+
+ private:
+  ssl::stream<StreamSocket> stream_;
+};
+
+class OpenSslServer final : public TlsServer {
+ public:
+  std::unique_ptr<ByteStream> make_stream(StreamSocket socket) override {
+    return std::make_unique<TlsStream>(std::move(socket), context);
+  }
+  ssl::context context{ssl::context::tls_server};
+};
+
+}  // namespace
+
+std::unique_ptr<ByteStream> make_plain_stream(StreamSocket socket) {
+  return std::make_unique<PlainStream>(std::move(socket));
+}
+
+Result<std::unique_ptr<TlsServer>> TlsServer::make(const std::string& certificate,
+                                                   const std::string& key) {
+  auto server = std::make_unique<OpenSslServer>();
+  SSL_CTX* native = server->context.native_handle();
+  SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
+  SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  error_code error;
+  server->context.use_certificate_chain_file(certificate, error);
+  if (error) {
+    return fail({certificate, 0, 0},
+                fmt::format("cannot be used as a certificate: {}", error.message()));
+  }
+  server->context.use_private_key_file(key, ssl::context::pem, error);
+  if (error) return fail({key, 0, 0}, fmt::format("cannot be used as a key: {}", error.message()));
+  return server;
+}
+
+}  // namespace picket

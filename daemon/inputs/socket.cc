@@ -1,0 +1,268 @@
+// The `tcp` and `unix` inputs: lines from whoever connects, one after the other.
+//
+//   - type: tcp
+//     name: app
+//     listen: 127.0.0.1:9619
+//     tls: {certificate: /etc/picket/cert.pem, key: /etc/picket/key.pem}   # optional
+//   - type: unix
+//     name: local
+//     path: /run/picket/lines.sock   # mode 0660; a stale socket of that name is replaced
+//
+//   # both
+//     connections_max: 256
+//     idle_timeout: 5m
+//     spool_max: 1GiB
+//
+// Lines end in '\n'; there is no acknowledgement. What becomes of connections is in line_server.h.
+//
+// Tested by tests/daemon/inputs/socket_test.cc.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <memory>
+#include <utility>
+
+#include "daemon/http/server.h"
+#include "daemon/inputs/input.h"
+#include "daemon/inputs/line_server.h"
+#include "daemon/inputs/spool_feed.h"
+#include "daemon/log.h"
+
+namespace picket {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using asio::local::stream_protocol;
+using boost::system::error_code;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kAcceptPause{100};  // after running out of descriptors
+constexpr uint64_t kSpoolMaxLeast = 16 << 20;
+constexpr int64_t kConnectionsMost = 20'000;
+
+struct Options {
+  LineServerOptions server = {};
+  uint64_t spool_max = 1 << 30;
+  std::string where = {};  // for people
+  ListenAddress listen = {};
+  std::string path = {};
+  std::string certificate = {};  // empty: no TLS
+  std::string key = {};
+};
+
+// What both kinds understand.
+Options parse_common(MapReader& reader, const Node& node, Diagnostics& diagnostics) {
+  for (const auto* common : {"name", "type", "schema", "lateness", "max_line"})
+    reader.optional(common);
+  Options options;
+  options.server.connections_max =
+      static_cast<size_t>(reader.integer("connections_max", 256, 1, kConnectionsMost));
+  options.server.idle_timeout = reader.duration("idle_timeout", options.server.idle_timeout);
+  if (options.server.idle_timeout < std::chrono::seconds(1)) {
+    const Node* at = reader.optional("idle_timeout");
+    diagnostics.push_back({(at ? at : &node)->where(), "'idle_timeout' must be at least 1s"});
+  }
+  options.spool_max = reader.bytes("spool_max", options.spool_max);
+  if (options.spool_max < kSpoolMaxLeast) {
+    const Node* at = reader.optional("spool_max");
+    diagnostics.push_back({(at ? at : &node)->where(), "'spool_max' must be at least 16MiB"});
+  }
+  return options;
+}
+
+Result<Options> parse_tcp(const Node& node) {
+  Diagnostics diagnostics;
+  MapReader reader(node, "tcp input", diagnostics);
+  Options options = parse_common(reader, node, diagnostics);
+  options.where = reader.required_string("listen");
+  const auto address = parse_listen_address(options.where);
+  if (address) {
+    options.listen = *address;
+  } else if (!options.where.empty()) {
+    diagnostics.push_back({reader.require("listen")->where(),
+                           fmt::format("'{}' is not an address to listen on", options.where),
+                           "write an IP address and a port, such as 127.0.0.1:9619"});
+  }
+  if (const Node* tls = reader.optional("tls")) {
+    MapReader files(*tls, "tls", diagnostics);
+    options.certificate = files.required_string("certificate");
+    options.key = files.required_string("key");
+    files.finish();
+  }
+  reader.finish();
+  if (has_errors(diagnostics)) return std::unexpected(std::move(diagnostics));
+  return options;
+}
+
+Result<Options> parse_unix(const Node& node) {
+  Diagnostics diagnostics;
+  MapReader reader(node, "unix input", diagnostics);
+  Options options = parse_common(reader, node, diagnostics);
+  options.path = reader.required_string("path");
+  options.where = options.path;
+  if (options.path.size() >= sizeof(sockaddr_un::sun_path)) {
+    diagnostics.push_back({reader.require("path")->where(), "'path' is too long for a socket",
+                           fmt::format("at most {} bytes", sizeof(sockaddr_un::sun_path) - 1)});
+  }
+  reader.finish();
+  if (has_errors(diagnostics)) return std::unexpected(std::move(diagnostics));
+  return options;
+}
+
+template <class Acceptor>
+Diagnostics listen_on(Acceptor& acceptor, const typename Acceptor::endpoint_type& endpoint,
+                      const Options& options) {
+  error_code error;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  // Before anybody can connect.
+  if (!error && !options.path.empty() && ::chmod(options.path.c_str(), 0660) != 0) {
+    error.assign(errno, boost::system::system_category());
+  }
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) return {};
+  return {{{}, fmt::format("cannot listen on {}: {}", options.where, error.message())}};
+}
+
+// Removes a socket that nobody listens on any more. Anything else stays where it is.
+void remove_stale(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return;
+  asio::io_context loop;
+  stream_protocol::socket probe(loop);
+  error_code error;
+  probe.connect(stream_protocol::endpoint(path), error);
+  if (error == asio::error::connection_refused) ::unlink(path.c_str());
+}
+
+template <class Protocol>
+class SocketInput final : public Input {
+ public:
+  SocketInput(Options options, InputContext context, std::unique_ptr<TlsServer> tls)
+      : options_(std::move(options)),
+        context_(std::move(context)),
+        tls_(std::move(tls)),
+        feed_(context_, options_.spool_max) {}
+  ~SocketInput() override {
+    if (bound_ && !options_.path.empty()) ::unlink(options_.path.c_str());
+  }
+
+  Diagnostics prepare() override;
+  asio::awaitable<void> run() override;
+  InputStats stats() const override;
+  void committed(const Checkpoint& checkpoint) override { feed_.committed(checkpoint); }
+
+ private:
+  typename Protocol::endpoint endpoint() const;
+  asio::awaitable<void> accept();
+
+  const Options options_;
+  const InputContext context_;
+  const std::unique_ptr<TlsServer> tls_;  // null: none
+  PushCounters counters_;
+  SpoolFeed feed_;
+  std::unique_ptr<typename Protocol::acceptor> acceptor_;
+  std::unique_ptr<LineServer> server_;
+  bool bound_ = false;
+};
+
+template <>
+tcp::endpoint SocketInput<tcp>::endpoint() const {
+  error_code ignored;  // parsed before
+  return {asio::ip::make_address(options_.listen.host, ignored), options_.listen.port};
+}
+
+template <>
+stream_protocol::endpoint SocketInput<stream_protocol>::endpoint() const {
+  return {options_.path};
+}
+
+template <class Protocol>
+Diagnostics SocketInput<Protocol>::prepare() {
+  if (Diagnostics problems = feed_.prepare(); has_errors(problems)) return problems;
+  if (!options_.path.empty()) remove_stale(options_.path);
+  acceptor_ = std::make_unique<typename Protocol::acceptor>(context_.receive);
+  if (Diagnostics problems = listen_on(*acceptor_, endpoint(), options_); has_errors(problems)) {
+    return problems;
+  }
+  bound_ = true;
+  LineServerOptions limits = options_.server;
+  limits.max_line = context_.max_line;
+  limits.held_bytes_max = std::max(limits.held_bytes_max, 2 * context_.max_line);
+  server_ = std::make_unique<LineServer>(context_.receive, feed_.spool(), counters_, limits);
+  return {};
+}
+
+template <class Protocol>
+asio::awaitable<void> SocketInput<Protocol>::run() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  log_info("input '{}' listens on {}", context_.name, options_.where);
+  asio::post(context_.receive, [this] {
+    server_->start();
+    asio::co_spawn(context_.receive, accept(), [](const std::exception_ptr&) {});
+  });
+  co_await feed_.run();
+  asio::post(context_.receive, [this] {
+    error_code ignored;
+    acceptor_->close(ignored);
+    server_->drain();
+  });
+}
+
+template <class Protocol>
+asio::awaitable<void> SocketInput<Protocol>::accept() {
+  asio::steady_timer pause(context_.receive);
+  while (acceptor_->is_open()) {
+    auto [error, socket] = co_await acceptor_->async_accept(kAwait);
+    if (!acceptor_->is_open()) co_return;
+    if (error) {
+      pause.expires_after(kAcceptPause);
+      co_await pause.async_wait(kAwait);
+      continue;
+    }
+    StreamSocket plain(std::move(socket));
+    server_->take(tls_ ? tls_->make_stream(std::move(plain)) : make_plain_stream(std::move(plain)));
+  }
+}
+
+template <class Protocol>
+InputStats SocketInput<Protocol>::stats() const {
+  InputStats stats;
+  stats.push = counters_.stats();
+  stats.push->connections = server_ ? server_->connections() : 0;
+  feed_.add_to(stats);
+  return stats;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Input>> make_tcp_input(const Node& node, InputContext context) {
+  PICKET_TRY(Options options, parse_tcp(node));
+  std::unique_ptr<TlsServer> tls;
+  if (!options.certificate.empty()) {
+    auto made = TlsServer::make(options.certificate, options.key);
+    if (!made) return std::unexpected(std::move(made).error());
+    tls = *std::move(made);
+  }
+  return std::make_unique<SocketInput<tcp>>(std::move(options), std::move(context), std::move(tls));
+}
+
+Result<std::unique_ptr<Input>> make_unix_input(const Node& node, InputContext context) {
+  PICKET_TRY(Options options, parse_unix(node));
+  return std::make_unique<SocketInput<stream_protocol>>(std::move(options), std::move(context),
+                                                        nullptr);
+}
+
+}  // namespace picket

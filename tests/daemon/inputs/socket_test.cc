@@ -1,0 +1,221 @@
+// The tcp and unix inputs as a whole.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "tests/daemon/inputs/input_harness.h"
+#include "tests/support/http_receiver.h"
+
+namespace picket {
+namespace {
+
+using ::testing::HasSubstr;
+using Lines = std::vector<std::string>;
+
+uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  socklen_t size = sizeof(address);
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
+
+int connect_unix(const std::string& path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof(address.sun_path), "%s", path.c_str());
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) return fd;
+  ::close(fd);
+  return -1;
+}
+
+class SocketTest : public ::testing::Test {
+ protected:
+  std::string unix_yaml() const {
+    return fmt::format("{{type: unix, name: u, path: '{}'}}", path_);
+  }
+  std::string tcp_yaml(std::string_view more = "") const {
+    return fmt::format("{{type: tcp, name: t, listen: '127.0.0.1:{}'{}}}", port_, more);
+  }
+
+  InputHarness input_;
+  const std::string path_ = input_.state_folder + "/lines.sock";
+  const uint16_t port_ = free_port();
+};
+
+TEST_F(SocketTest, UnixLinesArrive) {
+  input_.start("unix", unix_yaml());
+  struct stat info {};
+  ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0660u);
+  const int fd = connect_unix(path_);
+  testing::send_text(fd, "1\n2");
+  ASSERT_TRUE(input_.run_until_lines(1));
+  testing::send_text(fd, "2\nlast");
+  ::close(fd);
+  ASSERT_TRUE(input_.run_until_lines(3));
+  EXPECT_EQ(input_.sink.lines(), (Lines{"1", "22", "last"}));
+  EXPECT_EQ(input_.sink.problems, Lines{});
+  input_.stop();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(SocketTest, TcpLinesArriveAndSurviveARestart) {
+  input_.start("tcp", tcp_yaml());
+  const int fd = testing::connect_to(port_);
+  testing::send_text(fd, "1\n2\n");
+  ASSERT_TRUE(input_.run_until_lines(2));
+  // Spooled, but the pipeline takes nothing more.
+  input_.sink.accept_max = input_.sink.batches.size();
+  testing::send_text(fd, "3\n");
+  const auto spooled = [&] { return input_.input->stats().push->spool_records == 2; };
+  while (!spooled()) {
+  }
+  input_.stop();
+  ::close(fd);
+  input_.sink.accept_max = std::string::npos;
+  input_.start("tcp", tcp_yaml());
+  ASSERT_TRUE(input_.run_until_lines(3));
+  EXPECT_EQ(input_.sink.lines(), (Lines{"1", "2", "3"}));
+}
+
+TEST_F(SocketTest, AThousandSilentConnectionsKeepNobodyOut) {
+  input_.start("tcp", tcp_yaml(", connections_max: 20"));
+  std::vector<int> silent;
+  for (int i = 0; i < 1000; ++i) {
+    silent.push_back(testing::connect_to(port_));
+    testing::send_text(silent.back(), "x");
+  }
+  const int good = testing::connect_to(port_);
+  testing::send_text(good, "good\n");
+  ASSERT_TRUE(input_.run_until([&] {
+    const Lines lines = input_.sink.lines();
+    return std::find(lines.begin(), lines.end(), "good") != lines.end();
+  }));
+  EXPECT_LE(input_.input->stats().push->connections, 20u);
+  ::close(good);
+  for (const int fd : silent) ::close(fd);
+}
+
+TEST_F(SocketTest, OnlyAStaleSocketIsReplaced) {
+  std::filesystem::create_directories(input_.state_folder);
+  std::ofstream(path_) << "precious";
+  auto made = input_.make("unix", unix_yaml());
+  ASSERT_TRUE(made);
+  EXPECT_FALSE((*made)->prepare().empty());
+  made->reset();
+  EXPECT_TRUE(std::filesystem::is_regular_file(path_));
+  std::filesystem::remove(path_);
+
+  const int stale = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof(address.sun_path), "%s", path_.c_str());
+  ASSERT_EQ(::bind(stale, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ::close(stale);
+  input_.start("unix", unix_yaml());
+  // Now it is alive, and a second one must leave it alone.
+  made = input_.make("unix", unix_yaml());
+  ASSERT_TRUE(made);
+  EXPECT_FALSE((*made)->prepare().empty());
+  made->reset();
+  const int fd = connect_unix(path_);
+  EXPECT_GE(fd, 0);
+  ::close(fd);
+}
+
+// A key and a certificate that it has signed itself.
+void write_certificate(const std::string& certificate_path, const std::string& key_path) {
+  EVP_PKEY* key = EVP_EC_gen("P-256");
+  X509* certificate = X509_new();
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+  X509_set_pubkey(certificate, key);
+  X509_sign(certificate, key, EVP_sha256());
+  std::FILE* file = std::fopen(certificate_path.c_str(), "w");
+  PEM_write_X509(file, certificate);
+  std::fclose(file);
+  file = std::fopen(key_path.c_str(), "w");
+  PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
+  std::fclose(file);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
+}
+
+TEST_F(SocketTest, TlsLinesArriveAndPlainOnesDoNot) {
+  std::filesystem::create_directories(input_.state_folder);
+  const std::string certificate = input_.state_folder + "/cert.pem";
+  const std::string key = input_.state_folder + "/key.pem";
+  write_certificate(certificate, key);
+  const std::string tls = fmt::format(", tls: {{certificate: '{}', key: '{}'}}", certificate, key);
+  input_.start("tcp", tcp_yaml(tls));
+
+  const int plain = testing::connect_to(port_);
+  testing::send_text(plain, "not TLS\n");
+  testing::read_to_end(plain);
+  ::close(plain);
+
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  const int fd = testing::connect_to(port_);
+  SSL* ssl = SSL_new(context);
+  SSL_set_fd(ssl, fd);
+  ASSERT_EQ(SSL_connect(ssl), 1);
+  ASSERT_EQ(SSL_write(ssl, "1\n2\nend", 7), 7);
+  SSL_shutdown(ssl);
+  SSL_free(ssl);
+  ::close(fd);
+  ASSERT_TRUE(input_.run_until_lines(3));
+  EXPECT_EQ(input_.sink.lines(), (Lines{"1", "2", "end"}));
+
+  SSL_CTX_set_max_proto_version(context, TLS1_1_VERSION);
+  const int old = testing::connect_to(port_);
+  ssl = SSL_new(context);
+  SSL_set_fd(ssl, old);
+  EXPECT_NE(SSL_connect(ssl), 1);
+  SSL_free(ssl);
+  ::close(old);
+  SSL_CTX_free(context);
+}
+
+TEST_F(SocketTest, BadOptionsAreReportedInFull) {
+  const auto messages = [&](const char* type, const std::string& yaml) {
+    const auto made = input_.make(type, yaml);
+    EXPECT_FALSE(made) << yaml;
+    std::string all;
+    if (made) return all;
+    for (const Diagnostic& problem : made.error()) all += problem.message + "\n";
+    return all;
+  };
+  const std::string tcp = messages(
+      "tcp", "{type: tcp, name: a, listen: x, idle_timeout: 1ms, spool_max: 1KiB, other: 1}");
+  for (const char* part :
+       {"'x' is not an address", "'idle_timeout' must be", "'spool_max' must be", "other"}) {
+    EXPECT_THAT(tcp, HasSubstr(part));
+  }
+  EXPECT_THAT(messages("tcp", tcp_yaml(", tls: {certificate: /nonexistent, key: /nonexistent}")),
+              HasSubstr("cannot be used as a certificate"));
+  EXPECT_THAT(messages("tcp", tcp_yaml(", tls: {certificate: a}")), HasSubstr("key"));
+  EXPECT_THAT(
+      messages("unix", fmt::format("{{type: unix, name: a, path: '{}'}}", std::string(200, 'x'))),
+      HasSubstr("too long"));
+  EXPECT_THAT(messages("unix", "{type: unix, name: a}"), HasSubstr("path"));
+}
+
+}  // namespace
+}  // namespace picket
