@@ -338,7 +338,7 @@ asio::awaitable<void> HttpServer::State::converse(Connection* connection) {
     if (outcome == ReadOutcome::Closed) co_return;
     const bool request = outcome == ReadOutcome::Request;
     keep_alive = request && parser.get().keep_alive() && !draining;
-    const bool head_only = request && parser.get().method() == http::verb::head;
+    const bool head_only = parser.is_header_done() && parser.get().method() == http::verb::head;
     if (!co_await write(connection, std::move(response), head_only, keep_alive)) co_return;
     if (connection->input.empty()) connection->input = {};
     connection->waiting = true;
