@@ -42,8 +42,8 @@ DiskResult<SpoolReader::Step> SpoolReader::enter_record(const SpoolEnd& end) {
   const uint64_t begin = segment_.next_begin;
   const auto head = read_record_head(*segment_.file, at, begin);
   if (!head) return std::unexpected(head.error());
-  if (!*head) {
-    // Nothing in this segment can be found any more.
+  if (!*head || begin + (*head)->size > segment_.limit.value_or(~uint64_t{0})) {
+    // Nothing more in this segment can be found, or counts.
     lose_until(segment_.limit.value_or(end.offset));
     segment_.file.reset();
     return Step::Again;

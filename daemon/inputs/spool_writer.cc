@@ -123,9 +123,13 @@ SpoolVerdict SpoolWriter::write(std::span<const SpoolRecord> records) {
 }
 
 std::error_code SpoolWriter::begin_segment() {
-  // A segment that is all damage may have the name already.
-  uint64_t begin = end_.offset;
-  if (!segments_.empty()) begin = std::max(begin, segments_.back().begin + 1);
+  const uint64_t begin = end_.offset;
+  if (!segments_.empty() && segments_.back().begin == begin) {
+    // Nothing in it counts: it is all damage, or was refused and could not be removed then.
+    const std::error_code error = disk_.remove(path(begin));
+    if (error && error != std::errc::no_such_file_or_directory) return error;
+    segments_.pop_back();
+  }
   auto file = disk_.create(path(begin));
   if (!file) return file.error();
   const std::string header = segment_header();

@@ -183,6 +183,19 @@ TEST(SpoolWriter, RemovalIsTriedAgain) {
   EXPECT_EQ(spool.segments().size(), 1u);
 }
 
+TEST(SpoolWriter, ASegmentInWhichNothingCountsGivesUpItsName) {
+  SpoolHarness spool;
+  spool.disk.write(std::string(SpoolHarness::kFolder) + "/" + segment_name(0), "all damage");
+  spool.disk.faults.remove = io_error();
+  spool.open();
+  EXPECT_EQ(spool.write("1\n"), SpoolVerdict::DiskError);
+  spool.disk.faults = {};
+  EXPECT_EQ(spool.write("2\n"), SpoolVerdict::Durable);
+  EXPECT_EQ(spool.segments().size(), 1u);
+  EXPECT_EQ(spool.read_all(), "2\n");
+  EXPECT_EQ(spool.reader->lost_bytes(), 0u);
+}
+
 TEST(SpoolWriter, AnotherVersionIsRefusedAndNothingTouched) {
   SpoolHarness spool;
   spool.open();
