@@ -13,8 +13,7 @@
 //     the lines around it are unharmed.
 //  4. Nothing is logged per line. Counters are plain fields of InputStats, copied out by stats().
 //  5. Building an input leaves no trace (`check` builds and throws away); prepare() takes what only
-//  a
-//     running daemon may take.
+//     a running daemon may take.
 //
 // Push inputs, whose senders do not keep what was acknowledged, receive on a second thread that the
 // pipeline cannot block (InputContext::receive), and put what they get into a spool before they
