@@ -15,6 +15,20 @@ constexpr size_t kResolvedKept = 200;
 constexpr Duration kPublishEvery{200};
 constexpr Duration kStatusEvery{5000};
 constexpr std::string_view kMetaKey = "engine";
+// Alerts go out once they are committed, which is done at once unless that was only just done.
+constexpr Duration kAlertCommitEvery{20};
+
+std::vector<std::string> names_of(const std::vector<std::unique_ptr<Delivery>>& deliveries) {
+  std::vector<std::string> names;
+  for (const auto& delivery : deliveries) names.push_back(delivery->stats().name);
+  return names;
+}
+
+std::vector<uint64_t> acked_by(const std::vector<std::unique_ptr<Delivery>>& deliveries) {
+  std::vector<uint64_t> numbers;
+  for (const auto& delivery : deliveries) numbers.push_back(delivery->acked());
+  return numbers;
+}
 
 }  // namespace
 
@@ -33,6 +47,7 @@ bool split_checkpoint_key(std::string_view stored, std::string& source, std::str
 Keeper::Keeper(KeeperOptions options, KeeperParts parts)
     : options_(std::move(options)),
       parts_(parts),
+      outbox_(names_of(parts.deliveries)),
       started_(parts.clock.now()),
       inputs_(options_.source_names.size()) {
   checkpoints_.notice = parts_.store.notice();
@@ -72,13 +87,37 @@ void Keeper::on_alerts(std::vector<AlertEvent> alerts) {
     resolved_.push_back(event.alert);
     if (resolved_.size() > kResolvedKept) resolved_.pop_front();
   }
-  for (auto& delivery : parts_.deliveries) delivery->push(alerts);
+  outbox_.add(std::move(alerts));
+}
+
+void Keeper::restore_outbox(const std::vector<StateChange>& rows) {
+  std::vector<std::vector<Outgoing>> again = outbox_.restore(rows);
+  for (size_t i = 0; i < again.size(); ++i) parts_.deliveries[i]->push(std::move(again[i]));
+}
+
+// Also when the commit failed: an alert that goes out twice after a crash is better than one that
+// waits for a disk.
+void Keeper::send() {
+  if (!outbox_.waiting()) return;
+  const std::vector<Outgoing> events = outbox_.take();
+  for (auto& delivery : parts_.deliveries) delivery->push(events);
+}
+
+void Keeper::settle() {
+  std::vector<StateChange> rows;
+  outbox_.collect(acked_by(parts_.deliveries), rows);
+  if (!rows.empty()) parts_.store.commit(rows);
 }
 
 void Keeper::on_tick(Engine& engine, Timestamp now) {
   notify_watchdog();
   parts_.dead_letters.flush();
-  if (now - last_.commit >= options_.commit_interval || now < last_.commit) commit(engine, now);
+  const Duration every = outbox_.waiting() ? std::min(kAlertCommitEvery, options_.commit_interval)
+                                           : options_.commit_interval;
+  if (now - last_.commit >= every || now < last_.commit) {
+    commit(engine, now);
+    send();
+  }
   if (now - last_.publish < kPublishEvery && now >= last_.publish) return;
   last_.publish = now;
   publish(engine, now);
@@ -94,6 +133,13 @@ void Keeper::on_tick(Engine& engine, Timestamp now) {
                             engine.active_alerts().size()));
 }
 
+void Keeper::on_end(Engine& engine, Timestamp now) {
+  parts_.dead_letters.flush();
+  commit(engine, now);
+  send();
+  publish(engine, now);
+}
+
 void Keeper::collect(Engine& engine) {
   EngineChanges changes = engine.take_changes();
   auto add = [this](StateKind kind, EngineChanges::Row row) {
@@ -102,6 +148,12 @@ void Keeper::collect(Engine& engine) {
   };
   for (auto& row : changes.groups) add(StateKind::Group, std::move(row));
   for (auto& row : changes.alerts) add(StateKind::Alert, std::move(row));
+  std::vector<StateChange> outgoing;
+  outbox_.collect(acked_by(parts_.deliveries), outgoing);
+  for (StateChange& row : outgoing) {
+    StateKey key{row.kind, row.key};
+    changes_[key] = std::move(row);
+  }
   if (changes.meta == last_meta_) return;
   last_meta_ = changes.meta;
   add(StateKind::Meta, {std::string(kMetaKey), std::move(changes.meta), false});

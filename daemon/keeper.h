@@ -1,9 +1,9 @@
 // Keeper: the engine thread's side of the daemon: what happens with each batch, alert and tick.
 //
-// It writes dead letters, hands alerts to the outputs, commits checkpoints and engine state
-// together in one transaction, publishes a Snapshot for the HTTP side, and kicks the service
-// manager's watchdog: that kick comes from here because a living timer says nothing about a stuck
-// pipeline.
+// It writes dead letters, commits checkpoints, engine state and alerts together in one transaction,
+// hands the alerts to the outputs after that, publishes a Snapshot for the HTTP side, and kicks the
+// service manager's watchdog: that kick comes from here because a living timer says nothing about a
+// stuck pipeline.
 //
 // Invariant: a checkpoint is committed only together with the engine state that includes everything
 // before it.
@@ -21,6 +21,7 @@
 
 #include "daemon/dead_letter.h"
 #include "daemon/mutex.h"
+#include "daemon/outbox.h"
 #include "daemon/outputs/delivery.h"
 #include "daemon/pipeline.h"
 #include "daemon/published.h"
@@ -65,20 +66,28 @@ class Keeper final : public PipelineClient {
   void on_batch(const StreamInfo& stream, const HitBatch& batch, uint64_t first_line) override;
   void on_alerts(std::vector<AlertEvent> alerts) override;
   void on_tick(Engine& engine, Timestamp now) override;
+  void on_end(Engine& engine, Timestamp now) override;
 
+  // Before the pipeline starts: takes in the outbox of the state file and hands to the outputs what
+  // they may not have got.
+  void restore_outbox(const std::vector<StateChange>& rows);
   // Commits now. False when it failed; the changes are kept for the next try.
   bool commit(Engine& engine, Timestamp now);
+  // After the pipeline and the outputs have ended: notes what these have got.
+  void settle();
 
  private:
   using StateKey = std::pair<StateKind, std::string>;
 
   void collect(Engine& engine);
+  void send();
   void publish(Engine& engine, Timestamp now);
   std::vector<SourceSnapshot> source_snapshots();
 
   const KeeperOptions options_;
   const KeeperParts parts_;
   Pipeline* pipeline_ = nullptr;
+  Outbox outbox_;
   std::map<StateKey, StateChange> changes_;  // not committed yet
   std::string last_meta_;
   std::deque<Alert> resolved_;  // recently, newest last

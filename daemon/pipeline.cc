@@ -123,7 +123,7 @@ void Pipeline::run_engine() {
     engine_->finish(alerts);
     hand_over(alerts);
   }
-  client_.on_tick(*engine_, clock_.now());
+  client_.on_end(*engine_, clock_.now());
 }
 
 void Pipeline::take(HitBatch batch) {
@@ -156,6 +156,7 @@ void Pipeline::hand_over(std::vector<AlertEvent>& alerts) {
   if (alerts.empty()) return;
   client_.on_alerts(std::move(alerts));
   alerts.clear();
+  client_.on_tick(*engine_, clock_.now());
 }
 
 PipelineLoad Pipeline::load() {

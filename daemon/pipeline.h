@@ -61,8 +61,10 @@ class PipelineClient {
   // A batch was processed. `first_line` is the number of its first line in the stream, from 0.
   virtual void on_batch(const StreamInfo& stream, const HitBatch& batch, uint64_t first_line) = 0;
   virtual void on_alerts(std::vector<AlertEvent> alerts) = 0;
-  // About every kTick while running, and once more at the end.
+  // About every kTick while running, and directly after alerts.
   virtual void on_tick(Engine& engine, Timestamp now) = 0;
+  // Once, after everything else.
+  virtual void on_end(Engine& engine, Timestamp now) = 0;
 };
 
 class Pipeline final : public BatchSink {

@@ -30,7 +30,9 @@ class Collector final : public PipelineClient {
     }
   }
 
-  void on_tick(Engine& engine, Timestamp) override {
+  void on_tick(Engine&, Timestamp) override {}
+
+  void on_end(Engine& engine, Timestamp) override {
     stats_ = engine.stats();
     active_ = engine.active_alerts();
   }

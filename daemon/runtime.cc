@@ -179,6 +179,7 @@ void Runtime::restore() {
   if (passed_over > 0) {
     log_info("{} rows of saved state belong to rules that changed or are gone", passed_over);
   }
+  keeper_->restore_outbox(store_->load(StateKind::Outbox));
   // Receivers that must hear of a firing alert again and again learn of those that fired before.
   std::vector<AlertEvent> events;
   for (Alert& alert : pipeline_->active_alerts()) {
@@ -308,6 +309,7 @@ void Runtime::shut_down() {
       log_warning("output '{}' did not finish in time", delivery->stats().name);
     }
   }
+  keeper_->settle();
   asio::post(control_.io, [this] {
     if (control_.http) control_.http->stop();
     control_.io.stop();

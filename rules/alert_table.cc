@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rules/alert_codec.h"
 #include "rules/bytes.h"
 
 namespace picket {
@@ -65,113 +66,32 @@ std::vector<Alert> AlertTable::snapshot() const {
   return alerts;
 }
 
-namespace {
-
-void put_pairs(std::string& out, const std::vector<std::pair<std::string, std::string>>& pairs) {
-  put_bytes(out, static_cast<uint32_t>(pairs.size()));
-  for (const auto& [name, value] : pairs) {
-    put_text(out, name);
-    put_text(out, value);
-  }
-}
-
-bool take_pairs(std::string_view& in, std::vector<std::pair<std::string, std::string>>& pairs) {
-  uint32_t count = 0;
-  if (!take_bytes(in, count) || count > in.size()) return false;
-  pairs.resize(count);
-  for (auto& [name, value] : pairs) {
-    if (!take_text(in, name) || !take_text(in, value)) return false;
-  }
-  return true;
-}
-
-void put_counts(std::string& out, const Alert& alert) {
-  put_bytes(out, alert.events);
-  put_bytes(out, static_cast<uint32_t>(alert.causes.size()));
-  for (const auto& [cause, count] : alert.causes) {
-    put_text(out, cause);
-    put_bytes(out, count);
-  }
-  encode_evidence(alert.evidence, out);
-}
-
-bool take_counts(std::string_view& in, Alert& alert) {
-  uint32_t count = 0;
-  if (!take_bytes(in, alert.events) || !take_bytes(in, count) || count > Dossier::kCausesMax) {
-    return false;
-  }
-  alert.causes.resize(count);
-  for (auto& [cause, number] : alert.causes) {
-    if (!take_text(in, cause) || !take_bytes(in, number)) return false;
-  }
-  return decode_evidence(in, alert.evidence);
-}
-
-template <class T>
-void put_optional(std::string& out, const std::optional<T>& value) {
-  put_bytes(out, value.has_value());
-  put_bytes(out, value.value_or(T{}));
-}
-
-template <class T>
-bool take_optional(std::string_view& in, std::optional<T>& value) {
-  bool has = false;
-  T inside{};
-  if (!take_bytes(in, has) || !take_bytes(in, inside)) return false;
-  if (has) value = inside;
-  return true;
-}
-
-}  // namespace
-
 std::string AlertTable::encode(const ActiveAlert& active) {
-  const Alert& alert = active.alert;
   std::string out;
   put_text(out, active.key.encode());
   put_bytes(out, to_ms(active.due));
   put_bytes(out, to_ms(active.emitted));
   put_bytes(out, static_cast<uint64_t>(active.escalated));
   put_bytes(out, active.shadow);
-  put_text(out, alert.id);
-  put_bytes(out, alert.severity);
-  put_bytes(out, alert.verdict);
-  put_bytes(out, to_ms(alert.starts_at));
-  put_bytes(out, to_ms(alert.updated_at));
-  put_optional(out, alert.measure.distinct);
-  put_optional(out, alert.measure.score);
-  put_optional(out, alert.measure.false_alarm);
-  put_pairs(out, alert.labels);
-  put_pairs(out, alert.annotations);
-  put_counts(out, alert);
+  encode_alert(active.alert, out);
   return out;
 }
 
 std::optional<ActiveAlert> AlertTable::decode(std::string_view in) {
   ActiveAlert active;
-  Alert& alert = active.alert;
   std::string_view key;
   int64_t due = 0;
   int64_t emitted = 0;
-  int64_t starts = 0;
-  int64_t updated = 0;
   uint64_t escalated = 0;
   bool good = take_text(in, key) && take_bytes(in, due) && take_bytes(in, emitted) &&
               take_bytes(in, escalated) && take_bytes(in, active.shadow) &&
-              take_text(in, alert.id) && take_bytes(in, alert.severity) &&
-              take_bytes(in, alert.verdict) && take_bytes(in, starts) && take_bytes(in, updated) &&
-              take_optional(in, alert.measure.distinct) && take_optional(in, alert.measure.score) &&
-              take_optional(in, alert.measure.false_alarm) && take_pairs(in, alert.labels) &&
-              take_pairs(in, alert.annotations) && take_counts(in, alert) && in.empty();
+              decode_alert(in, active.alert) && in.empty();
   std::optional<GroupKey> decoded = good ? GroupKey::decode(key) : std::nullopt;
-  if (!decoded || alert.severity > Level::Critical || alert.verdict > Verdict::Misuse) {
-    return std::nullopt;
-  }
+  if (!decoded) return std::nullopt;
   active.key = *decoded;
   active.due = timestamp_ms(due);
   active.emitted = timestamp_ms(emitted);
   active.escalated = escalated;
-  alert.starts_at = timestamp_ms(starts);
-  alert.updated_at = timestamp_ms(updated);
   return active;
 }
 

@@ -90,7 +90,7 @@ void Dossier::add(const EvidenceView& item, size_t keep) {
   this->keep(item, keep);
 }
 
-void Dossier::add_match(const std::vector<EvidenceItem>& items, size_t keep) {
+void Dossier::add_match(const Evidence& items, size_t keep) {
   count(EvidenceView::of(items.back()));
   const std::vector<EvidenceItem> known = evidence();
   for (const EvidenceItem& item : items) {

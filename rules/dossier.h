@@ -23,6 +23,8 @@
 
 namespace picket {
 
+using Evidence = std::vector<EvidenceItem>;
+
 // One event as evidence before anything keeps it. The texts in the order of EvidenceItem.
 struct EvidenceView {
   static constexpr size_t kTexts = 7;
@@ -44,7 +46,7 @@ class Dossier {
   void add(const EvidenceView& item, size_t keep);
   // Counts the match of another rule as one event with the cause of its newest, and keeps of what
   // it rests on whatever is not kept yet: two matches may rest on the same events.
-  void add_match(const std::vector<EvidenceItem>& items, size_t keep);
+  void add_match(const Evidence& items, size_t keep);
 
   // Asks for the memory that add() will touch, so that it is there by then.
   void prefetch() const {

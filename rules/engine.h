@@ -47,7 +47,7 @@ struct Match {
   Timestamp time{};
   Timestamp key{};
   std::string values;                  // of its group
-  std::vector<EvidenceItem> evidence;  // of its group, the newest last; never empty
+  Evidence evidence;  // of its group, the newest last; never empty
 };
 
 // What one event, or one match, is to one group of a correlation.
@@ -133,7 +133,7 @@ class Engine {
   void set_wake(Group& group, const Judgement& judgement, Timestamp earliest);
   bool can_expire(const Group& group, Timestamp now) const;
   EvidenceView evidence() const;  // of the event
-  std::vector<EvidenceItem> match_evidence(const Group& group) const;
+  Evidence match_evidence(const Group& group) const;
 
   // engine_alerts.cc: what follows from a judgement
   // Both are false when an alert should open and too many are open already.

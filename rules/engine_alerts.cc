@@ -167,8 +167,8 @@ bool Engine::open_alert(Group& group, const Judgement& judgement, std::vector<Al
 }
 
 // What those that count the match show of it: what its group keeps, which may be nothing.
-std::vector<EvidenceItem> Engine::match_evidence(const Group& group) const {
-  std::vector<EvidenceItem> items = group.dossier.evidence();
+Evidence Engine::match_evidence(const Group& group) const {
+  Evidence items = group.dossier.evidence();
   if (items.empty()) items.push_back({.time = hand_.time});
   return items;
 }

@@ -20,7 +20,7 @@ constexpr std::array<double, 11> kLatencyBounds = {0.005, 0.01, 0.025, 0.05, 0.1
 
 struct Queued {
   SteadyTime pushed;
-  AlertEvent event;
+  Outgoing outgoing;
 };
 
 }  // namespace
@@ -34,6 +34,8 @@ struct Delivery::State {
   CondVar changed;
   std::deque<Queued> queue PICKET_THREAD(guarded_by(mutex));
   OutputStats stats PICKET_THREAD(guarded_by(mutex));
+  uint64_t passed PICKET_THREAD(guarded_by(mutex)) = 0;  // newest number given to it or dropped
+  uint64_t acked PICKET_THREAD(guarded_by(mutex)) = 0;
   bool closing PICKET_THREAD(guarded_by(mutex)) = false;
   bool finished PICKET_THREAD(guarded_by(mutex)) = false;
   SteadyTime deadline PICKET_THREAD(guarded_by(mutex)) = SteadyTime::max();
@@ -43,6 +45,7 @@ struct Delivery::State {
   bool done() const;
   void deliver(std::vector<Queued> batch);
   void tick();
+  void acknowledge(uint64_t number);
   void count(const std::vector<SteadyTime>& pushed, std::error_code error);
   void fail(std::error_code error) PICKET_THREAD(requires_capability(mutex));
 };
@@ -52,9 +55,9 @@ std::vector<Queued> Delivery::State::next(SteadyTime tick_at) {
   while (queue.empty() && !closing && clock->steady() < tick_at) changed.wait_until(mutex, tick_at);
   std::vector<Queued> batch;
   if (closing && clock->steady() >= deadline) return batch;
-  const size_t count = std::min(queue.size(), options.batch_max);
-  batch.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
+  const bool again = !queue.empty() && queue.front().outgoing.again;
+  const size_t batch_max = again ? queue.size() : options.batch_max;
+  while (!queue.empty() && batch.size() < batch_max && queue.front().outgoing.again == again) {
     batch.push_back(std::move(queue.front()));
     queue.pop_front();
   }
@@ -94,17 +97,28 @@ void Delivery::State::deliver(std::vector<Queued> batch) {
   std::vector<SteadyTime> pushed;
   events.reserve(batch.size());
   pushed.reserve(batch.size());
+  const bool again = batch.front().outgoing.again;
+  uint64_t number = 0;
   for (Queued& item : batch) {
-    events.push_back(std::move(item.event));
+    number = std::max(number, item.outgoing.number);
+    events.push_back(std::move(item.outgoing.event));
     pushed.push_back(item.pushed);
   }
   std::error_code error;
   try {
-    error = output->deliver(events, clock->now());
+    error = again ? output->redeliver(events, clock->now()) : output->deliver(events, clock->now());
   } catch (const std::exception&) {  // out of memory in a library: an error like any other
     error = std::make_error_code(std::errc::not_enough_memory);
   }
   count(pushed, error);
+  acknowledge(number);
+}
+
+void Delivery::State::acknowledge(uint64_t number) {
+  const bool settled = output->settled();
+  MutexLock lock(mutex);
+  passed = std::max(passed, number);
+  if (settled) acked = passed;
 }
 
 void Delivery::State::tick() {
@@ -114,6 +128,7 @@ void Delivery::State::tick() {
   } catch (const std::exception&) {
     error = std::make_error_code(std::errc::not_enough_memory);
   }
+  acknowledge(0);
   MutexLock lock(mutex);
   if (error) {
     ++stats.errors;
@@ -134,6 +149,7 @@ void Delivery::run(State& state) {
     }
   }
   state.output->finish(state.clock->now());
+  state.acknowledge(0);
   MutexLock lock(state.mutex);
   state.stats.dropped += state.queue.size();
   state.queue.clear();
@@ -161,21 +177,27 @@ void Delivery::start() {
   thread_ = std::thread([state = state_] { run(*state); });
 }
 
-void Delivery::push(std::vector<AlertEvent> events) {
+void Delivery::push(std::vector<Outgoing> events) {
   const SteadyTime now = state_->clock->steady();
   MutexLock lock(state_->mutex);
-  for (AlertEvent& event : events) {
+  for (Outgoing& event : events) {
     if (state_->closing) {
       ++state_->stats.dropped;
       continue;
     }
     if (state_->queue.size() >= state_->options.queue_max) {
+      state_->passed = std::max(state_->passed, state_->queue.front().outgoing.number);
       state_->queue.pop_front();
       ++state_->stats.dropped;
     }
     state_->queue.push_back({now, std::move(event)});
   }
   state_->changed.notify_all();
+}
+
+uint64_t Delivery::acked() const {
+  MutexLock lock(state_->mutex);
+  return state_->acked;
 }
 
 OutputStats Delivery::stats() const {

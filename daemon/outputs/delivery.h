@@ -5,10 +5,10 @@
 // counted.
 //
 // Invariants: the output is touched by the delivery's thread alone; events reach it in push order;
-// every event pushed ends in exactly one of sent, errors and dropped. A failed tick is one error
-// too. Thread rule: push() and stats() from any thread; start() and stop() from the owner, once
-// each. Errors: those of the output are counted and kept as last_error; nothing is thrown. Tested
-// by tests/daemon/outputs/delivery_test.cc.
+// every event pushed ends in exactly one of sent, errors and dropped. A failed
+// tick is one error too. Thread rule: push() and stats() from any thread; start() and stop() from
+// the owner, once each. Errors: those of the output are counted and kept as last_error; nothing is
+// thrown. Tested by tests/daemon/outputs/delivery_test.cc.
 #pragma once
 
 #include <chrono>
@@ -23,6 +23,13 @@
 #include "rules/alert.h"
 
 namespace picket {
+
+// An alert event on its way.
+struct Outgoing {
+  AlertEvent event = {};
+  uint64_t number = 0;  // in the outbox, rising; 0: it is not in there
+  bool again = false;   // it may have been delivered before the process started
+};
 
 struct DeliveryOptions {
   size_t queue_max = 10'000;
@@ -42,8 +49,10 @@ class Delivery {
 
   void start();
   // Never blocks on the output.
-  void push(std::vector<AlertEvent> events);
+  void push(std::vector<Outgoing> events);
   OutputStats stats() const;
+  // The output has all events up to this number, or has given them up.
+  uint64_t acked() const;
 
   // Delivers what is queued until `deadline` and calls the output's finish(); what is left counts
   // as dropped. False when the output did not return in time; its thread is then abandoned.

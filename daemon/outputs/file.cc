@@ -1,6 +1,8 @@
 // Output of type `file`: one JSON line per alert that opened, escalated or resolved.
 //
-// Lines are appended whole. When the disk is full, what could not be written is kept (up to 1 MiB)
+// Lines are appended whole and synced. What is delivered again after a restart is looked for at the
+// end of the file first, so that every line stands there once; only a rotation in between hides
+// one. When the disk is full, what could not be written is kept (up to 1 MiB)
 // and tried again at each tick; a line that was cut short is completed, or written again in full if
 // the file was rotated away meanwhile. Rotation is noticed by inode at each tick, so a rotating
 // tool needs no signal. Tested by tests/daemon/outputs/file_test.cc.
@@ -9,7 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "daemon/outputs/output.h"
@@ -19,6 +24,8 @@ namespace {
 
 constexpr size_t kPendingBytesMax = 1 << 20;
 constexpr mode_t kFileMode = 0640;
+// How much of a file is looked at for what may stand there already, beside what others wrote since.
+constexpr size_t kLookBehind = 4 << 20;
 
 struct Options {
   std::string path = {};  // "-": standard output
@@ -94,10 +101,34 @@ class FileOutput final : public Output {
           !pending_.empty() && pending_.size() + line.size() > kPendingBytesMax && write_pending();
       if (!overflow) pending_ += line;
     }
-    const std::error_code error = write_pending();
-    if (overflow && !error) return std::make_error_code(std::errc::no_buffer_space);
+    std::error_code error = write_pending();
+    if (overflow && !error) error = std::make_error_code(std::errc::no_buffer_space);
+    if (!error) fdatasync(file_.get());  // fails where there is nothing to sync, such as a terminal
     return error;
   }
+
+  std::error_code redeliver(const std::vector<AlertEvent>& events, Timestamp now) override {
+    std::vector<AlertEvent> missing;
+    std::string lines;
+    for (const AlertEvent& event : events) lines += to_json(event.alert) + '\n';
+    const std::string end = end_of_file(lines.size() + kLookBehind);
+    std::set<std::string_view> written;
+    std::string_view rest = end;
+    for (size_t at = rest.find('\n'); at != rest.npos; at = rest.find('\n')) {
+      written.insert(rest.substr(0, at));
+      rest.remove_prefix(at + 1);
+    }
+    for (const AlertEvent& event : events) {
+      const std::string line = to_json(event.alert);
+      if (event.change == AlertChange::Updated || written.contains(line)) continue;
+      // The last line was cut short when the process ended: it is completed.
+      if (missing.empty() && !rest.empty() && line.starts_with(rest)) written_ = rest.size();
+      missing.push_back(event);
+    }
+    return deliver(missing, now);
+  }
+
+  bool settled() const override { return pending_.empty(); }
 
   std::error_code tick(Timestamp) override {
     if (const std::error_code error = follow_rotation()) return report(error);
@@ -112,6 +143,27 @@ class FileOutput final : public Output {
   std::string last_error() const override { return last_error_; }
 
  private:
+  // At most the last `bytes`, from the beginning of a line on; nothing when it cannot be read.
+  std::string end_of_file(size_t bytes) const {
+    const Descriptor in(open(options_.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    struct stat info {};
+    if (in.get() < 0 || fstat(in.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+    const auto size = static_cast<size_t>(info.st_size);
+    const size_t first = size - std::min(size, bytes);
+    std::string text(size - first, '\0');
+    size_t got = 0;
+    while (got < text.size()) {
+      const ssize_t n =
+          pread(in.get(), text.data() + got, text.size() - got, static_cast<off_t>(first + got));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      got += static_cast<size_t>(n);
+    }
+    text.resize(got);
+    if (first > 0) text.erase(0, text.find('\n') + 1);
+    return text;
+  }
+
   std::error_code report(std::error_code error) {
     last_error_ = error ? fmt::format("{}: {}", options_.path, error.message()) : std::string();
     return error;

@@ -42,6 +42,13 @@ class Output {
  public:
   virtual ~Output() = default;
   virtual std::error_code deliver(const std::vector<AlertEvent>& events, Timestamp now) = 0;
+  // As deliver(), at the beginning and at most once: events of before the process started, some of
+  // which it may have delivered then.
+  virtual std::error_code redeliver(const std::vector<AlertEvent>& events, Timestamp now) {
+    return deliver(events, now);
+  }
+  // False while events are kept that would be lost if the process ended now.
+  virtual bool settled() const { return true; }
   virtual std::error_code tick(Timestamp now) = 0;
   virtual void finish(Timestamp now) = 0;
   // Text for people about the last failure; empty when all is well.

@@ -41,9 +41,27 @@ class FakeStore final : public Store {
   std::string notice_;
 };
 
+class NullOutput final : public Output {
+ public:
+  std::error_code deliver(const std::vector<AlertEvent>&, Timestamp) override { return {}; }
+  std::error_code tick(Timestamp) override { return {}; }
+  void finish(Timestamp) override {}
+  std::string last_error() const override { return {}; }
+};
+
+using Deliveries = std::vector<std::unique_ptr<Delivery>>;
+
+Deliveries null_outputs(size_t count, const Clock& clock) {
+  Deliveries made;
+  for (size_t i = 0; i < count; ++i) {
+    made.push_back(std::make_unique<Delivery>("out", std::make_unique<NullOutput>(), clock));
+  }
+  return made;
+}
+
 class KeeperTest : public testing::Test {
  protected:
-  KeeperTest() {
+  explicit KeeperTest(size_t outputs = 0) : deliveries_(null_outputs(outputs, clock_)) {
     pipeline_ = std::make_unique<Pipeline>(test_rules(kThreeFails),
                                            std::vector<SourceOptions>{{.name = "s"}},
                                            PipelineOptions{}, clock_, keeper_);
@@ -66,7 +84,7 @@ class KeeperTest : public testing::Test {
   ManualClock clock_;
   FakeStore store_;
   std::unique_ptr<DeadLetterFile> dead_ = *DeadLetterFile::open("", 1024);
-  std::vector<std::unique_ptr<Delivery>> deliveries_;
+  Deliveries deliveries_;
   PublishedState published_;
   Keeper keeper_{{.source_names = {"s"}, .source_types = {"file"}},
                  {store_, *dead_, deliveries_, published_, clock_}};
@@ -74,6 +92,16 @@ class KeeperTest : public testing::Test {
   std::shared_ptr<const RuleSet> rules_ = test_rules(kThreeFails);
   Processor processor_{rules_};
   Engine engine_{rules_, {"s"}, {}};
+};
+
+constexpr char kFails[] =
+    "{\"t\":1,\"who\":\"a\",\"fail\":1}\n{\"t\":2,\"who\":\"a\",\"fail\":1}\n"
+    "{\"t\":3,\"who\":\"a\",\"fail\":1}\n";
+
+class KeeperWithOutput : public KeeperTest {
+ protected:
+  KeeperWithOutput() : KeeperTest(1) { keeper_.restore_outbox({}); }
+  Delivery& delivery() { return *deliveries_[0]; }
 };
 
 TEST_F(KeeperTest, CheckpointAndEngineStateAreCommittedTogether) {
@@ -126,6 +154,42 @@ TEST_F(KeeperTest, InputsLearnWhatWasCommittedAndNothingElse) {
   EXPECT_EQ(taken[0].checkpoint.key, "log");
   EXPECT_EQ(taken[0].checkpoint.value, "54");
   EXPECT_TRUE(keeper_.take_committed().empty());
+}
+
+TEST_F(KeeperWithOutput, AnAlertIsCommittedBeforeItGoesOut) {
+  engine_.add_stream(0, Duration(0));
+  feed(kFails, {.key = "log", .value = "81"});
+  EXPECT_EQ(delivery().stats().queue_length, 0U);
+  EXPECT_TRUE(store_.rows.empty());
+  clock_.advance(std::chrono::seconds(1));
+  keeper_.on_tick(engine_, clock_.now());
+  EXPECT_EQ(delivery().stats().queue_length, 1U);
+  EXPECT_EQ(store_.load(StateKind::Outbox).size(), 2U) << "the alert, and what the output has";
+  EXPECT_EQ(store_.load(StateKind::Checkpoint).size(), 1U) << "with what it follows from";
+  delivery().start();
+  EXPECT_TRUE(delivery().stop(clock_.steady() + std::chrono::seconds(5)));
+  keeper_.settle();
+  EXPECT_EQ(store_.load(StateKind::Outbox).size(), 1U);
+}
+
+TEST_F(KeeperWithOutput, ADiskThatIsFullHoldsUpNoAlert) {
+  engine_.add_stream(0, Duration(0));
+  store_.full = true;
+  feed(kFails, {});
+  clock_.advance(std::chrono::seconds(1));
+  keeper_.on_tick(engine_, clock_.now());
+  EXPECT_EQ(delivery().stats().queue_length, 1U);
+}
+
+TEST_F(KeeperWithOutput, AfterACrashWhatWasNotAcknowledgedGoesOutAgain) {
+  engine_.add_stream(0, Duration(0));
+  feed(kFails, {});
+  keeper_.on_end(engine_, clock_.now());
+  Deliveries deliveries = null_outputs(1, clock_);
+  Keeper revived({.source_names = {"s"}, .source_types = {"file"}},
+                 {store_, *dead_, deliveries, published_, clock_});
+  revived.restore_outbox(store_.load(StateKind::Outbox));
+  EXPECT_EQ(deliveries[0]->stats().queue_length, 1U);
 }
 
 TEST_F(KeeperTest, AnEmptyCheckpointDeletesItsKey) {

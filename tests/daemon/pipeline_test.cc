@@ -22,7 +22,8 @@ class Recorder final : public PipelineClient {
   void on_alerts(std::vector<AlertEvent> alerts) override {
     for (const AlertEvent& event : alerts) text += to_json(event.alert) + "\n";
   }
-  void on_tick(Engine& engine, Timestamp) override { stats = engine.stats(); }
+  void on_tick(Engine&, Timestamp) override {}
+  void on_end(Engine& engine, Timestamp) override { stats = engine.stats(); }
 
   std::vector<uint64_t> sequence;
   std::vector<std::string> files;

@@ -263,7 +263,7 @@ bool FakeDisk::folder_denied(const std::string& path) const {
 
 std::string& FakeDisk::change(const std::string& path) {
   Content& content = *entries_.at(path).content;
-  content.modified_ns = ++changes_;
+  content.modified_ns = ++inodes_.changes;
   return content.bytes;
 }
 

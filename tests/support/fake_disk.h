@@ -114,8 +114,8 @@ class FakeDisk final : public Disk {
     std::vector<uint64_t> free = {};
     int64_t births = 0;
     bool record_birth = true;
+    int64_t changes = 0;  // of all files
   } inodes_;
-  int64_t changes_ = 0;
 };
 
 }  // namespace picket

@@ -25,6 +25,7 @@ struct Recorder {
   bool entered = false;
   std::atomic<bool> failing = false;
   std::atomic<int> ticks = 0;
+  std::atomic<size_t> again = 0;
   std::atomic<bool> finished = false;
 
   void hold(bool on) {
@@ -46,11 +47,17 @@ class RecordingOutput final : public Output {
     recorder_->entered = true;
     recorder_->changed.notify_all();
     recorder_->changed.wait(lock, [this] { return !recorder_->held; });
+    recorder_->changed.notify_all();
     if (recorder_->failing) return std::make_error_code(std::errc::io_error);
     for (const AlertEvent& event : events) recorder_->ids.push_back(event.alert.id);
     recorder_->largest_batch = std::max(recorder_->largest_batch, events.size());
     return {};
   }
+  std::error_code redeliver(const std::vector<AlertEvent>& events, Timestamp now) override {
+    recorder_->again += events.size();
+    return deliver(events, now);
+  }
+  bool settled() const override { return !recorder_->failing; }
   std::error_code tick(Timestamp) override {
     ++recorder_->ticks;
     return {};
@@ -62,7 +69,9 @@ class RecordingOutput final : public Output {
   std::shared_ptr<Recorder> recorder_;
 };
 
-AlertEvent event(int id) { return {AlertChange::Opened, {.id = std::to_string(id)}}; }
+Outgoing event(int id) {
+  return {{AlertChange::Opened, {.id = std::to_string(id)}}, static_cast<uint64_t>(id)};
+}
 
 struct Bench {
   explicit Bench(DeliveryOptions options = {})
@@ -117,6 +126,50 @@ TEST(Delivery, CountsFailuresAndForgetsThemOnceAllIsWell) {
   EXPECT_EQ(bench.delivery.stats().errors, 2U);
   EXPECT_EQ(bench.delivery.stats().sent, 1U);
   EXPECT_EQ(bench.delivery.stats().last_error, "");
+}
+
+TEST(Delivery, AcknowledgesWhatTheOutputHasSettled) {
+  Bench bench({.tick_interval = 5ms});
+  bench.delivery.push({event(1), event(2)});
+  while (bench.delivery.acked() < 2) std::this_thread::yield();
+  bench.recorder->failing = true;
+  bench.delivery.push({event(3)});
+  const int ticks = bench.recorder->ticks;
+  while (bench.delivery.stats().errors < 1 || bench.recorder->ticks < ticks + 2) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(bench.delivery.acked(), 2U);
+  bench.recorder->failing = false;
+  while (bench.delivery.acked() < 3) std::this_thread::yield();  // a tick finds it settled
+  EXPECT_TRUE(bench.delivery.stop(steady_clock::now() + 5s));
+}
+
+TEST(Delivery, WhatWasDroppedIsNotWaitedFor) {
+  Bench bench({.queue_max = 1});
+  bench.recorder->hold(true);
+  bench.delivery.push({event(1)});
+  bench.recorder->wait_entered();
+  bench.delivery.push({event(2), event(3)});
+  EXPECT_EQ(bench.delivery.acked(), 0U);
+  bench.recorder->hold(false);
+  EXPECT_TRUE(bench.delivery.stop(steady_clock::now() + 5s));
+  EXPECT_EQ(bench.recorder->ids, (std::vector<std::string>{"1", "3"}));
+  EXPECT_EQ(bench.delivery.acked(), 3U);
+}
+
+TEST(Delivery, EventsOfBeforeAreGivenApartFromNewOnes) {
+  auto recorder = std::make_shared<Recorder>();
+  Delivery delivery("out", std::make_unique<RecordingOutput>(recorder), kClock, {.batch_max = 1});
+  std::vector<Outgoing> before = {event(1), event(2)};
+  for (Outgoing& one : before) one.again = true;
+  delivery.push(std::move(before));
+  delivery.push({event(3)});
+  delivery.start();
+  EXPECT_TRUE(delivery.stop(steady_clock::now() + 5s));
+  EXPECT_EQ(recorder->again, 2U);
+  EXPECT_EQ(recorder->largest_batch, 2U) << "those of before at once";
+  EXPECT_EQ(recorder->ids, (std::vector<std::string>{"1", "2", "3"}));
+  EXPECT_EQ(delivery.acked(), 3U);
 }
 
 TEST(Delivery, TicksWhenNothingHappens) {

@@ -76,6 +76,31 @@ TEST_F(FileOutputTest, FollowsARotation) {
   EXPECT_EQ(read(path_), line("c"));
 }
 
+TEST_F(FileOutputTest, WhatWasDeliveredBeforeARestartStandsThereOnce) {
+  const std::vector<AlertEvent> events = {
+      event(AlertChange::Opened, "a"), event(AlertChange::Escalated, "b"),
+      event(AlertChange::Updated, "u"), event(AlertChange::Resolved, "c")};
+  const std::string all = line("x") + line("a") + line("b") + line("c");
+  for (size_t size = 0; size <= all.size(); ++size) {
+    const bool own = size >= line("x").size();  // else a line is cut that is not to be written
+    std::ofstream(path_) << (own ? all.substr(0, size) : line("x"));
+    auto output = make(path_);
+    ASSERT_TRUE(output.has_value());
+    EXPECT_FALSE((*output)->redeliver(events, {}));
+    EXPECT_TRUE((*output)->settled());
+    EXPECT_FALSE((*output)->deliver({event(AlertChange::Opened, "d")}, {}));
+    ASSERT_EQ(read(path_), all + line("d")) << size;
+  }
+}
+
+TEST_F(FileOutputTest, WhatAnotherFileOfThatNameHoldsIsNotInTheWay) {
+  std::ofstream(path_) << "no line of ours, and without an end";
+  auto output = make(path_);
+  ASSERT_TRUE(output.has_value());
+  EXPECT_FALSE((*output)->redeliver({event(AlertChange::Opened, "a")}, {}));
+  EXPECT_TRUE(read(path_).ends_with(line("a")));
+}
+
 TEST_F(FileOutputTest, ReportsAFolderThatIsGoneAndRecovers) {
   auto output = make(path_);
   ASSERT_TRUE(output.has_value());
@@ -97,6 +122,7 @@ TEST_F(FileOutputTest, ReportsAFullDisk) {
             std::error_code(ENOSPC, std::system_category()));
   EXPECT_NE((*output)->last_error().find("/dev/full"), std::string::npos);
   EXPECT_TRUE((*output)->tick({}));  // still trying
+  EXPECT_FALSE((*output)->settled());
 }
 
 TEST_F(FileOutputTest, RefusesWhatCannotBeAppendedTo) {
