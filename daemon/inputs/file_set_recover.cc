@@ -4,12 +4,15 @@
 // any new file is opened:
 //   the path holds that file, content as remembered -> it is followed from the offset
 //   the path holds that file, content replaced      -> the rest may be in a copy (copytruncate)
-//   the path holds another file, or none            -> the file is looked for in the same folder
+//   the path holds another file, or none            -> the file is looked for in the same folder,
+//   and
+//                                                      so are those that had the name in between
 // What is found beside the path is read to its end first.
 //
 // Tested by tests/daemon/inputs/file_tail_restart_test.cc.
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -63,8 +66,43 @@ void FileSet::recover() {
   // One file may have a checkpoint under its old and its new name; the one that got further counts.
   std::ranges::stable_sort(keys, std::greater(),
                            [&](const std::string& key) { return pending.at(key).offset; });
+  const Pending all = pending;
   for (const std::string& key : keys) {
-    if (!closed_) recover_one(key, pending);
+    if (closed_) return;
+    recover_one(key, pending);
+    if (!matches(key) || all.at(key).finishing) continue;
+    const auto info = context_.disk.stat(key, links(key));
+    if (!info || !same_file(all.at(key), info->identity))
+      finish_between(key, all.at(key), info ? info->identity : FileIdentity{});
+  }
+}
+
+// Files that took over the name `path` and lost it again between two looks. They are known by what
+// rotation makes of the name, and because they were made after `before` was last seen to change and
+// before `after`, which has the name now, if any has. Where the file system does not record birth
+// times they cannot be told from older ones.
+void FileSet::finish_between(const std::string& path, const FileCheckpoint& before,
+                             const FileIdentity& after) {
+  const int64_t first = std::max(before.identity.birth_ns + 1, before.modified_ns);
+  const int64_t last = after.birth_ns != 0 ? after.birth_ns : std::numeric_limits<int64_t>::max();
+  if (before.identity.birth_ns == 0) return;
+  std::vector<Rest> found;
+  for (const auto& [identity, name] : index_of(folder_of(path))) {
+    if (name_of(path) != rotation_stem(name_of(name)) || name == path || matches(name)) continue;
+    if (identity.birth_ns < first || identity.birth_ns >= last) continue;
+    if (names_.by_identity.contains(identity)) continue;
+    auto file = context_.disk.open(name, links_beside(name));
+    const auto info = file ? (*file)->info() : std::unexpected(file.error());
+    if (!info) {
+      trouble(name, info.error());
+    } else if (kinship(name, **file, *info) == Kinship::None) {
+      found.push_back({name, *std::move(file), *info, {}});
+    }
+  }
+  std::ranges::sort(found, {}, [](const Rest& rest) { return rest.info.identity.birth_ns; });
+  for (Rest& rest : found) {
+    finish(std::move(rest), path);
+    ++counts_.rotations;
   }
 }
 

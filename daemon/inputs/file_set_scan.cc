@@ -133,6 +133,7 @@ void FileSet::retire_missing(const std::set<std::string>& paths) {
     const auto info = context_.disk.stat(path, links(path));
     if (info ? info->identity != files_.at(id)->identity() : name_lost(info.error())) {
       retire(id);
+      if (!info) finish_between(path, files_.at(id)->read_mark(), {});
     } else if (!info) {
       trouble(path, info.error());
     }
@@ -158,7 +159,11 @@ void FileSet::look_at(const std::string& path) {
     enqueue(known->second);
     return;
   }
-  if (is_known) retire(known->second);
+  if (is_known) {
+    const FileId before = known->second;
+    retire(before);
+    finish_between(path, files_.at(before)->read_mark(), info->identity);
+  }
   const auto same = names_.by_identity.find(info->identity);
   if (same == names_.by_identity.end()) {
     open_new(path);

@@ -72,7 +72,7 @@ class FakeDisk final : public Disk {
     std::string bytes = {};
     FileIdentity identity = {};
     uint64_t links = 1;
-    int64_t modified_ns = 0;  // counts changes of all files
+    int64_t modified_ns = 0;  // counts births and changes of all files
     std::error_code read_error = {};
     std::optional<uint64_t> synced = {};  // bytes; nothing: all of them, always
     bool named = true;                    // its folder was synced
@@ -112,7 +112,6 @@ class FakeDisk final : public Disk {
   struct {
     uint64_t next = 100;
     std::vector<uint64_t> free = {};
-    int64_t births = 0;
     bool record_birth = true;
     int64_t changes = 0;  // of all files
   } inodes_;

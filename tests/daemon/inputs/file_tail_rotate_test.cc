@@ -142,6 +142,88 @@ TEST(FileTailRotate, CheckpointUnderANameThatWasGivenUpIsForgotten) {
   EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 10)));
 }
 
+// All of them between two looks: the files in the middle were never seen under their first name.
+TEST(FileTailRotate, ThirtyRotationsWithinOneLook) {
+  for (const std::string pattern : {"/log/*.log", "/log/a.log*"}) {
+    for (const bool down : {false, true}) {
+      TailHarness tail({pattern});
+      std::string all = numbered("a", 0, 2);
+      tail.disk.write("/log/a.log", all);
+      tail.start();
+      for (int rotation = 1; rotation <= 30; ++rotation) {
+        for (int number = rotation - 1; number > 0; --number)
+          tail.disk.rename("/log/a.log." + std::to_string(number),
+                           "/log/a.log." + std::to_string(number + 1));
+        tail.disk.rename("/log/a.log", "/log/a.log.1");
+        const std::string more = numbered("a", 2 * rotation, 2);
+        tail.disk.write("/log/a.log", more);
+        all += more;
+      }
+      if (down) {
+        tail.restart();
+      } else {
+        tail.settle();
+      }
+      tail.pass_grace();
+      EXPECT_EQ(tail.lines(), sorted(split_lines(all))) << pattern << (down ? ", down" : "");
+      tail.restart();
+      EXPECT_EQ(tail.lines().size(), 62u);
+    }
+  }
+}
+
+TEST(FileTailRotate, FolderRemovedAndMadeAnew) {
+  TailHarness tail({"/log/*/*.log"});
+  tail.disk.write("/log/x/a.log", "1\n");
+  tail.start();
+  tail.disk.write("/log/x/a.log", "2\n");
+  tail.disk.remove("/log/x/a.log");
+  tail.settle();
+  tail.pass_grace();
+  EXPECT_EQ(tail.stats().files_open, 0u);
+  EXPECT_TRUE(tail.sink.checkpoints().empty());
+  tail.disk.write("/log/x/a.log", "3\n");
+  tail.settle();
+  tail.restart();
+  EXPECT_EQ(tail.lines(), (Lines{"1", "2", "3"}));
+}
+
+// Not even when one of them is rotated and the other stands in for it.
+TEST(FileTailRotate, SameBeginningInTwoFiles) {
+  const std::string same = numbered("same", 0, 20);
+  TailHarness tail;
+  tail.disk.write("/log/a.log", same);
+  tail.disk.write("/log/b.log", same);
+  tail.start();
+  tail.disk.write("/log/a.log", "a\n");
+  tail.disk.write("/log/b.log", "b\n");
+  tail.disk.rename("/log/a.log", "/log/a.log.1");
+  tail.disk.write("/log/a.log", same + "a2\n");
+  tail.restart();
+  tail.pass_grace();
+  EXPECT_EQ(tail.lines(), sorted(split_lines(same + same + same + "a\nb\na2\n")));
+}
+
+// Idle files cost one look each when it is their turn, and no read.
+TEST(FileTailRotate, ThousandIdleFilesBesideABusyOne) {
+  TailHarness tail;
+  for (int i = 0; i < 1000; ++i)
+    tail.disk.write("/log/idle" + std::to_string(i) + ".log", numbered("idle", i, 1));
+  tail.disk.write("/log/busy.log", numbered("busy", 0, 1));
+  tail.start();
+  EXPECT_EQ(tail.stats().files_open, 1001u);
+  const uint64_t before = tail.disk.reads;
+  for (int i = 1; i <= 100; ++i) {
+    tail.disk.write("/log/busy.log", numbered("busy", i, 1));
+    tail.files().touch("/log/busy.log");
+    tail.files().turn();
+    tail.files().poll(512);
+    tail.files().turn();
+  }
+  EXPECT_EQ(tail.disk.reads - before, 200u);
+  EXPECT_EQ(tail.lines().size(), 1101u);
+}
+
 TEST(FileTailRotate, TwoFilesAndASecondNameOfOne) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "a1\n");
