@@ -111,6 +111,7 @@ class FileSet {
   Look find_copy(const std::string& path, const FileCheckpoint& from,
                  const FileCheckpoint& known) const;
   Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
+  bool has_checkpoint(const Rest& rest) const;
   Look rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
   void finish_between(const std::string& path, const FileCheckpoint& before,
                       const FileIdentity& after);

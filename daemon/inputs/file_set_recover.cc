@@ -208,10 +208,20 @@ FileSet::Look FileSet::find_copy(const std::string& path, const FileCheckpoint& 
     Look rest = rest_at(other, from);
     const bool younger = info->modified_ns >= known.modified_ns;
     if (!rest && !found && younger) most = std::unexpected(rest.error());
+    if (rest && *rest && has_checkpoint(**rest)) continue;
     if (!rest || !*rest || (found && (*rest)->info.size <= (*most)->info.size)) continue;
     if (enough || content_matches(known, *(*rest)->file)) most = std::move(rest);
   }
   return most;
+}
+
+// Whether a checkpoint of the start-up is about this very file, which then says how far it was
+// read.
+bool FileSet::has_checkpoint(const Rest& rest) const {
+  return std::ranges::any_of(start_up_.remembered, [&](const auto& entry) {
+    const auto own = decode_checkpoint(entry.second);
+    return own && same_file(*own, rest.info.identity) && content_matches(*own, *rest.file);
+  });
 }
 
 // Copies have names that sort behind that of the original, so it is opened first. By now the

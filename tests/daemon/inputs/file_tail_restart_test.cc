@@ -205,6 +205,24 @@ TEST(FileTailRestart, DeathBehindAnyBatchLosesAndRepeatsNothing) {
   }
 }
 
+// The original vanished before its new checkpoint was committed: the old one leads to the copy too.
+TEST(FileTailRestart, CopyGoesOnFromItsOwnCheckpoint) {
+  TailHarness tail({"/log/a.log*"});
+  tail.disk.write("/log/a.log", numbered("a", 0, 5));
+  tail.start();
+  const auto before = tail.sink.checkpoints();
+  tail.disk.write("/log/a.log", numbered("a", 5, 5));
+  tail.disk.copy("/log/a.log", "/log/a.log.1");
+  tail.disk.truncate("/log/a.log", 0);
+  tail.settle();
+  ASSERT_EQ(tail.lines().size(), 10u);
+  auto checkpoints = tail.sink.checkpoints();
+  checkpoints["/log/a.log"] = before.at("/log/a.log");
+  tail.disk.remove("/log/a.log");
+  tail.start(checkpoints);
+  EXPECT_EQ(tail.lines().size(), 10u);
+}
+
 // Both files moved on by one name while nobody looked: neither may take the other's checkpoint.
 TEST(FileTailRestart, DeathWhileResumingForgetsNoFile) {
   size_t batches = 1;
