@@ -107,10 +107,16 @@ void FileSet::finish_between(const std::string& path, const FileCheckpoint& befo
 }
 
 // A file whose present name is the key of another one lets that go first: its own checkpoint will
-// take the place of the other's, which must have moved away by then (see make_way()).
+// take the place of the other's, which must have moved away by then (see make_way()). Of several
+// checkpoints of one file the one that got furthest still comes first.
 void FileSet::recover_one(const std::string& key, Pending& pending) {
   const auto node = pending.extract(key);
   if (node.empty()) return;
+  const auto further = std::ranges::find_if(pending, [&](const auto& other) {
+    return same_file(other.second, node.mapped().identity) &&
+           other.second.offset > node.mapped().offset;
+  });
+  if (further != pending.end()) recover_one(std::string(further->first), pending);
   Look look = unfinished(key, node.mapped());
   const auto info = context_.disk.stat(key, links(key));
   const bool out_of_reach = !info && info.error() == std::errc::permission_denied;

@@ -3,6 +3,7 @@
 
 #include "daemon/inputs/file_checkpoint.h"
 #include "tests/daemon/inputs/file_set_harness.h"
+#include "tests/support/packed.h"
 
 namespace picket {
 namespace {
@@ -221,6 +222,26 @@ TEST(FileTailRestart, CopyGoesOnFromItsOwnCheckpoint) {
   tail.disk.remove("/log/a.log");
   tail.start(checkpoints);
   EXPECT_EQ(tail.lines().size(), 10u);
+}
+
+// The packed file has two checkpoints, and a third file makes the older of them move first.
+TEST(FileTailRestart, TheCheckpointThatGotFurtherCountsAlsoWhenItsNameIsWanted) {
+  TailHarness tail({"/log/a.log*"});
+  tail.disk.write("/log/a.log", numbered("a", 0, 5));
+  tail.start();
+  const std::string older = tail.sink.checkpoints().at("/log/a.log");
+  tail.disk.write("/log/a.log", numbered("a", 5, 5));
+  tail.disk.write("/log/a.log.2.gz", gzip(numbered("a", 0, 10)));
+  tail.disk.remove("/log/a.log");
+  tail.disk.write("/log/a.log", numbered("b", 0, 20));
+  tail.settle();
+  auto checkpoints = tail.sink.checkpoints();
+  ASSERT_EQ(checkpoints.size(), 2u);
+  checkpoints["/log/a.log.1"] = older;
+  tail.disk.copy("/log/a.log", "/log/a.log.1");
+  tail.disk.truncate("/log/a.log", 0);
+  tail.start(checkpoints);
+  EXPECT_EQ(tail.lines(), sorted(split_lines(numbered("a", 0, 10) + numbered("b", 0, 20))));
 }
 
 // Both files moved on by one name while nobody looked: neither may take the other's checkpoint.
