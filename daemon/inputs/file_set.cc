@@ -137,8 +137,10 @@ void FileSet::replaced(FileId id) {
   Look rest = find_copy(origin, last, file.read_mark());
   const bool rest_found = rest && *rest;
   if (rest_found) finish(**std::move(rest), origin);
-  if (!rest) put_aside(origin, last);
-  sink_took(file.restart(rest_found || !rest));
+  // Without content the checkpoint would lead to any file, this one first of all.
+  const bool later = !rest && last.offset > 0;
+  if (later) put_aside(origin, last);
+  sink_took(file.restart(rest_found || later));
   enqueue(rest_found ? renew(id) : id);
 }
 

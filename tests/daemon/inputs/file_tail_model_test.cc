@@ -148,6 +148,7 @@ class World {
         return pack(1 + deed.amount % kRotations, deed.amount % 2 == 0);
       case Step::Deny:
         denied_ = denied_.empty() ? (deed.amount % 2 == 0 ? "/log" : rotated(deed.amount % 3)) : "";
+        was_denied_ = true;
         return;
       default:
         if (!denied_.empty()) tail_.disk.deny(denied_);
@@ -279,16 +280,19 @@ class World {
       lines_[line] = {false, 1};
     } else if (known == lines_.end()) {
       problem_ = "arrived, but was never written: " + line;
+    } else if (line.ends_with(';') && was_denied_) {
+      // A line without an end whose copy could not be looked for: it may come from there as well.
+      known->second.arrived = 1;
     } else if (++known->second.arrived > 1) {
       problem_ = "arrived twice: " + line;
     }
   }
 
-  // A line of which only `part` could be read before it was destroyed.
+  // A line of which only `part` could be read before it was destroyed, or was out of reach.
   std::optional<std::string> destroyed_line(const std::string& part) const {
     for (auto line = lines_.lower_bound(part);
          line != lines_.end() && line->first.starts_with(part); ++line) {
-      if (!line->second.safe) return line->first;
+      if (!line->second.safe || was_denied_) return line->first;
     }
     return std::nullopt;
   }
@@ -358,7 +362,7 @@ class World {
     for (const auto& [whole, parts] : begun_) {
       int arrived = lines_[whole].arrived;
       for (const std::string& part : parts) arrived += lines_[part].arrived;
-      if (arrived > 1) problem_ = "arrived in pieces: " + whole;
+      if (arrived > 1 && !was_denied_) problem_ = "arrived in pieces: " + whole;
     }
     for (const auto& [text, line] : lines_) {
       if (problem_.empty() && line.safe && line.arrived == 0) problem_ = "did not arrive: " + text;
@@ -370,6 +374,7 @@ class World {
   TailHarness tail_;
   Climate climate_;
   std::string denied_ = {};  // what the tail may not look at
+  bool was_denied_ = false;
   bool up_ = false;
   bool late_ = false;  // the writer may still have rotated(1) open
   int next_line_ = 0;

@@ -176,6 +176,18 @@ TEST(FileTailRefuse, UnreadableAtRestartThenRotatedIsFinishedLater) {
   }
 }
 
+TEST(FileTailRefuse, TruncatedWithoutAWholeLineInAnUnreadableFolder) {
+  TailHarness tail({"/log/a.log*"});
+  tail.disk.write("/log/a.log", "half");
+  tail.start();
+  tail.disk.deny("/log");
+  tail.disk.rewrite("/log/a.log", "1\n2\n");
+  tail.settle();
+  tail.disk.allow("/log");
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines(), (Lines{"half", "1", "2"}));
+}
+
 TEST(FileTailRefuse, CopyInsideThePatternOutlivesALostPermission) {
   TailHarness tail({"/log/a.log*"});
   tail.disk.write("/log/a.log", numbered("a", 0, 5));
