@@ -235,7 +235,9 @@ class World {
   }
 
   void remove(const std::string& path) {
-    if (up_ && !path.ends_with("z") && !path.ends_with("t")) held_[identity(path)] = content(path);
+    // Inode numbers may be used again, so it is settled now whether the tail has it open.
+    if (up_ && !is_packed(path) && is_known(identity(path), opened()))
+      held_[identity(path)] += content(path);
     tail_.disk.remove(path);
   }
 
@@ -301,12 +303,6 @@ class World {
   void judge() {
     if (!tail_.sink.problems.empty()) problem_ = std::exchange(tail_.sink.problems, {}).front();
     const auto known = decoded(tail_.sink.checkpoints(std::string::npos, checkpoints_));
-    auto here = tail_.sink.checkpoints();
-    // One that was put aside has two numbers behind it: its file is not open.
-    std::erase_if(here, [](const auto& one) {
-      return is_nameless(one.first) && is_nameless(one.first.substr(0, one.first.rfind('.')));
-    });
-    const auto opened = decoded(here);
     std::set<std::string> findable;
     const auto note = [&](const std::string& text) {
       for (std::string& line : split_lines(text)) findable.insert(std::move(line));
@@ -314,9 +310,7 @@ class World {
     for (const std::string& path : tail_.disk.glob("/log/*")) {
       if (can_be_found(path, known)) note(content(path));
     }
-    for (const auto& [identity, text] : held_) {
-      if (is_known(identity, opened)) note(text);
-    }
+    for (const auto& [identity, text] : held_) note(text);
     for (const std::string& line : tail_.sink.lines()) findable.insert(line);
     for (auto& [text, line] : lines_) {
       if (line.arrived == 0 && !findable.contains(text)) line.safe = false;
@@ -329,6 +323,16 @@ class World {
       if (const auto checkpoint = decode_checkpoint(value)) checkpoints.push_back(*checkpoint);
     }
     return checkpoints;
+  }
+
+  // Of the files that were opened since the start.
+  std::vector<FileCheckpoint> opened() const {
+    auto here = tail_.sink.checkpoints();
+    // One that was put aside has two numbers behind it: its file is not open.
+    std::erase_if(here, [](const auto& one) {
+      return is_nameless(one.first) && is_nameless(one.first.substr(0, one.first.rfind('.')));
+    });
+    return decoded(here);
   }
 
   static bool is_known(const FileIdentity& identity, const std::vector<FileCheckpoint>& known) {
