@@ -187,6 +187,9 @@ void FileSet::put_aside(const std::string& key, FileCheckpoint checkpoint) {
 FileSet::Look FileSet::find_rotated(const std::string& key, const FileCheckpoint& checkpoint) {
   for (const auto& [identity, path] : index_of(folder_of(key))) {
     if (!same_file(checkpoint, identity)) continue;
+    // A plain file does not become a compressed one, so this inode number was used again; at offset
+    // 0 the content could not tell.
+    if (is_compressed_name(path) && !is_compressed_name(key)) continue;
     Look rest = rest_at(path, checkpoint);
     if (!rest || *rest) return rest;
   }

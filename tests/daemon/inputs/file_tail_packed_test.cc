@@ -193,6 +193,20 @@ TEST(FileTailPacked, DamagedCopyGivesWhatCanBeHad) {
   }
 }
 
+TEST(FileTailPacked, ReusedInodeOfAnEmptyFileIsNoPackedFile) {
+  TailHarness tail;
+  tail.disk.record_birth(false);
+  tail.disk.write("/log/a.log", "");
+  tail.start();
+  const auto checkpoints = tail.sink.checkpoints();
+  tail.start();
+  tail.disk.remove("/log/a.log");
+  tail.disk.next_inode(100);
+  tail.disk.write("/log/a.log.1.gz", gzip("read long ago\n"));
+  tail.start(checkpoints);
+  EXPECT_EQ(tail.lines(), Lines{});
+}
+
 TEST(FileTailPacked, WhatNoCheckpointKnowsIsNotRead) {
   TailHarness tail({"/log/a.log*"});
   tail.disk.write("/log/a.log.1.gz", gzip(numbered("old", 0, 10)));
