@@ -30,6 +30,17 @@ std::vector<uint64_t> acked_by(const std::vector<std::unique_ptr<Delivery>>& del
   return numbers;
 }
 
+// An input whose spool cannot be written turns its senders away.
+void add_input_health(Snapshot& snapshot) {
+  for (const SourceSnapshot& source : snapshot.sources) {
+    const bool failing = source.input.push && source.input.push->spool_failing;
+    if (!failing || !snapshot.health.healthy) continue;
+    snapshot.health.healthy = false;
+    snapshot.health.unhealthy_reason =
+        fmt::format("input '{}' cannot write its spool: {}", source.name, source.input.last_error);
+  }
+}
+
 }  // namespace
 
 std::string checkpoint_key(std::string_view source, std::string_view key) {
@@ -242,6 +253,7 @@ void Keeper::publish(Engine& engine, Timestamp now) {
     MutexLock lock(mutex_);
     snapshot->health = health_;
   }
+  add_input_health(*snapshot);
   parts_.published.publish(std::move(snapshot));
 }
 

@@ -106,6 +106,7 @@ void write_push(JsonWriter& json, const PushStats& push) {
   json.member("spool_bytes", push.spool_bytes);
   json.member("spool_bytes_max", push.spool_bytes_max);
   json.member("spool_errors", push.spool_errors);
+  json.member("spool_failing", push.spool_failing);
   json.member("spool_lost_bytes", push.spool_lost_bytes);
   json.key("refused");
   json.begin_object();

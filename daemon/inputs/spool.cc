@@ -33,15 +33,35 @@ void Spool::start() {
 
 void Spool::run() {
   for (;;) {
-    {
-      MutexLock lock(mutex_);
-      while (!shared_.closing && shared_.waiting.empty() && shared_.released <= released_) {
-        work_.wait(mutex_);
-      }
-      if (shared_.closing) return;
+    switch (wait_for_work()) {
+      case Work::Step:
+        step();
+        break;
+      case Work::Probe:
+        probe();
+        break;
+      case Work::End:
+        return;
     }
-    step();
   }
+}
+
+Spool::Work Spool::wait_for_work() {
+  MutexLock lock(mutex_);
+  const auto probe_at = clock_.steady() + kProbeEvery;
+  while (!shared_.closing && shared_.waiting.empty() && shared_.released <= released_) {
+    if (shared_.stats.last_error.empty()) {
+      work_.wait(mutex_);
+    } else if (!work_.wait_until(mutex_, probe_at)) {
+      return Work::Probe;
+    }
+  }
+  return shared_.closing ? Work::End : Work::Step;
+}
+
+void Spool::probe() {
+  writer_->probe();
+  publish();
 }
 
 bool Spool::step() {

@@ -37,6 +37,7 @@ struct SpoolItem {
 class Spool {
  public:
   static constexpr uint64_t kPendingMax = 32 << 20;
+  static constexpr std::chrono::seconds kProbeEvery{5};
 
   using Answer = std::move_only_function<void(SpoolVerdict)>;
 
@@ -54,6 +55,9 @@ class Spool {
   // Does what the thread does once, without waiting: writes all that waits. False: there was
   // nothing to do. REQUIRES: not started.
   bool step();
+  // What the thread does every kProbeEvery while the disk fails, so that recovery shows without a
+  // sender. REQUIRES: not started.
+  void probe();
 
   // REQUIRES: bytes is as SpoolItem says.
   void submit(SpoolItem item, Answer answer);
@@ -78,7 +82,10 @@ class Spool {
     bool closing = false;
   };
 
+  enum class Work : uint8_t { Step, Probe, End };
+
   void run();
+  Work wait_for_work();
   void write(std::deque<Waiting> group);
   void publish();
 

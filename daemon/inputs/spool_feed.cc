@@ -178,6 +178,7 @@ void SpoolFeed::add_to(InputStats& stats) const {
   push.spool_records = spool.records;
   push.spool_syncs = spool.syncs;
   push.spool_errors = spool.write_errors;
+  push.spool_failing = !spool.last_error.empty();
   push.spool_lost_bytes = reader_->lost_bytes();
   push.spool_torn_bytes = spool.damaged_bytes;
   stats.push = push;

@@ -122,6 +122,22 @@ SpoolVerdict SpoolWriter::write(std::span<const SpoolRecord> records) {
   return SpoolVerdict::Durable;
 }
 
+bool SpoolWriter::probe() {
+  std::error_code error;
+  if (!file_) {
+    error = begin_segment();
+    if (!error) error = file_->sync();
+  }
+  if (error) {
+    failed(error);
+    abandon();
+    return false;
+  }
+  stats_.last_error.clear();
+  count();
+  return true;
+}
+
 std::error_code SpoolWriter::begin_segment() {
   const uint64_t begin = end_.offset;
   if (!segments_.empty() && segments_.back().begin == begin) {

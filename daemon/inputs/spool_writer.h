@@ -79,6 +79,8 @@ class SpoolWriter {
   // Appends the records and syncs once. All or none of them count.
   // REQUIRES: every record has a payload of less than 4 GiB.
   SpoolVerdict write(std::span<const SpoolRecord> records);
+  // After a failure: whether the disk takes a new segment again. If so, last_error is cleared.
+  bool probe();
   // Everything before `offset` will not be read again.
   void release(uint64_t offset);
 

@@ -192,6 +192,20 @@ TEST_F(KeeperWithOutput, AfterACrashWhatWasNotAcknowledgedGoesOutAgain) {
   EXPECT_EQ(deliveries[0]->stats().queue_length, 1U);
 }
 
+TEST_F(KeeperTest, AFailingSpoolIsUnhealthyUntilItWorksAgain) {
+  InputStats stats{.last_error = "disk full", .push = PushStats{.spool_failing = true}};
+  keeper_.input_stats(0, stats);
+  keeper_.on_tick(engine_, clock_.now());
+  EXPECT_FALSE(published_.latest()->health.healthy);
+  EXPECT_EQ(published_.latest()->health.unhealthy_reason,
+            "input 's' cannot write its spool: disk full");
+  stats.push->spool_failing = false;
+  keeper_.input_stats(0, stats);
+  clock_.advance(Duration(1000));
+  keeper_.on_tick(engine_, clock_.now());
+  EXPECT_TRUE(published_.latest()->health.healthy);
+}
+
 TEST_F(KeeperTest, AnEmptyCheckpointDeletesItsKey) {
   engine_.add_stream(0, Duration(0));
   feed("", {.key = "log", .value = "27"});

@@ -74,6 +74,27 @@ TEST_F(SpoolTest, NobodyIsToldBeforeTheSync) {
   EXPECT_EQ(read_all(), "2\n");
 }
 
+TEST_F(SpoolTest, RecoveryShowsWithoutASender) {
+  open();
+  disk_.faults.space_left = 20;
+  submit("1\n");
+  spool_->step();
+  EXPECT_NE(spool_->stats().last_error, "");
+  disk_.faults.space_left = 10;
+  spool_->probe();
+  EXPECT_NE(spool_->stats().last_error, "");
+  EXPECT_EQ(spool_->stats().write_errors, 2u);
+  disk_.faults = {};
+  spool_->probe();
+  EXPECT_EQ(spool_->stats().last_error, "");
+  spool_->probe();
+  EXPECT_EQ(spool_->stats().segments, 1u);
+  submit("2\n");
+  spool_->step();
+  EXPECT_THAT(verdicts_, ElementsAre(SpoolVerdict::DiskError, SpoolVerdict::Durable));
+  EXPECT_EQ(read_all(), "2\n");
+}
+
 TEST_F(SpoolTest, TooMuchWaitingIsRefusedAtOnce) {
   open(10);
   submit(std::string(50, 'x') + "\n");  // alone it may pass
