@@ -84,7 +84,7 @@ struct PushStats {
   uint64_t spool_records = 0;
   uint64_t spool_syncs = 0;
   uint64_t spool_errors = 0;
-  bool spool_failing = false;  // the newest try to write it failed
+  bool spool_failing = false;     // the newest try to write it failed
   uint64_t spool_lost_bytes = 0;  // acknowledged, but damaged or gone when they were to be read
   uint64_t spool_torn_bytes = 0;  // of a tail that nobody was told of
 };
