@@ -31,6 +31,7 @@ namespace picket {
 namespace {
 
 constexpr uint64_t kSpoolMaxLeast = 16 << 20;
+constexpr uint64_t kUnpackedMost = 1 << 30;  // a record of the spool holds less than 4 GiB
 constexpr size_t kTokenBytesMax = 4096;
 constexpr int64_t kConnectionsMost = 20'000;
 
@@ -95,6 +96,9 @@ Result<Options> parse(const Node& node) {
   if (options.unpacked_max < options.body_max) {
     diagnostics.push_back(
         {place_of(node, "unpacked_max"), "'unpacked_max' must not be below 'body_max'"});
+  }
+  if (options.unpacked_max > kUnpackedMost) {
+    diagnostics.push_back({place_of(node, "unpacked_max"), "'unpacked_max' is at most 1GiB"});
   }
   if (options.spool_max < std::max(kSpoolMaxLeast, 2 * options.unpacked_max)) {
     diagnostics.push_back({place_of(node, "spool_max"),

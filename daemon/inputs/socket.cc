@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -50,6 +51,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after running out of descriptors
 constexpr uint64_t kSpoolMaxLeast = 16 << 20;
 constexpr int64_t kConnectionsMost = 20'000;
+constexpr uint64_t kLineMost = 1 << 30;  // a record of the spool holds less than 4 GiB
 
 struct Options {
   LineServerOptions server = {};
@@ -199,7 +201,7 @@ Diagnostics SocketInput<Protocol>::prepare() {
   }
   bound_ = true;
   LineServerOptions limits = options_.server;
-  limits.max_line = context_.max_line;
+  limits.max_line = std::min(context_.max_line, kLineMost);
   limits.held_bytes_max = std::max(limits.held_bytes_max, 2 * context_.max_line);
   server_ = std::make_unique<LineServer>(context_.receive, feed_.spool(), counters_, limits);
   return {};

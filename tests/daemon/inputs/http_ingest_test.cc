@@ -156,6 +156,7 @@ TEST_F(HttpIngestTest, BadOptionsAreReportedInFull) {
     EXPECT_THAT(all, HasSubstr(part));
   }
   EXPECT_FALSE(input_.make("http", "{type: http, name: a}"));
+  EXPECT_FALSE(input_.make("http", yaml(", unpacked_max: 2GiB, spool_max: 8GiB")));
 }
 
 }  // namespace
