@@ -84,6 +84,9 @@ Result<std::unique_ptr<TlsServer>> TlsServer::make(const std::string& certificat
   SSL_CTX* native = server->context.native_handle();
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
   SSL_CTX_set_options(native, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // A sender that closes without having read our tickets would reset the connection, and what it
+  // sent last would be gone.
+  SSL_CTX_set_num_tickets(native, 0);
   error_code error;
   server->context.use_certificate_chain_file(certificate, error);
   if (error) {
