@@ -46,8 +46,8 @@ struct Match {
   RuleId rule = 0;
   Timestamp time{};
   Timestamp key{};
-  std::string values;                  // of its group
-  Evidence evidence;  // of its group, the newest last; never empty
+  std::string values;  // of its group
+  Evidence evidence;   // of its group, the newest last; never empty
 };
 
 // What one event, or one match, is to one group of a correlation.
