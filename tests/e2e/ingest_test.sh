@@ -17,6 +17,7 @@ for program in curl jq gzip zstd; do
   fi
 done
 
+. "$source_dir/tests/e2e/common.sh"
 directory=$(mktemp -d "$build/ingest_test.XXXXXX")
 cd "$directory"
 pid=
@@ -38,33 +39,6 @@ cleanup() {
   fi
 }
 trap cleanup EXIT
-
-fail() {
-  echo "FAILED: $*"
-  exit 1
-}
-
-# eventually SECONDS TEXT COMMAND...: polls until the command succeeds.
-eventually() {
-  local deadline=$((SECONDS + $1)) text=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $deadline ] || fail "not within the time: $text"
-    sleep 0.05
-  done
-}
-
-# A loopback port that nobody listens on, below the range that the system gives to clients.
-free_port() {
-  local port
-  while true; do
-    port=$((20000 + RANDOM % 10000))
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-      echo "$port"
-      return
-    fi
-  done
-}
 
 http_port=$(free_port)
 ingest_port=$(free_port)

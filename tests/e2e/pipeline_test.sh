@@ -16,6 +16,7 @@ for program in prometheus prometheus-alertmanager promtool curl jq; do
   fi
 done
 
+. "$source_dir/tests/e2e/common.sh"
 directory=$(mktemp -d "$build/pipeline_test.XXXXXX")
 cd "$directory"
 mkdir logs
@@ -37,32 +38,10 @@ cleanup() {
 }
 trap cleanup EXIT
 
-fail() {
-  echo "FAILED: $*"
-  exit 1
-}
-
-# eventually SECONDS TEXT COMMAND...: polls until the command succeeds.
-eventually() {
-  local deadline=$((SECONDS + $1)) text=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $deadline ] || fail "not within the time: $text"
-    sleep 0.1
-  done
-  echo "ok: $text"
-}
-
-# A loopback port that nobody listens on, below the range that the system gives to clients.
-free_port() {
-  local port
-  while true; do
-    port=$((20000 + RANDOM % 10000))
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-      echo "$port"
-      return
-    fi
-  done
+# step SECONDS TEXT COMMAND...: waits for it, and says so.
+step() {
+  eventually "$@"
+  echo "ok: $2"
 }
 
 # start NAME COMMAND...: in the background, output to NAME.log.
@@ -79,7 +58,7 @@ gone() { ! kill -0 "$1" 2>/dev/null; }
 stop() {
   local name=$1 pid=${pids[$1]} status=0
   kill -TERM "$pid"
-  eventually 20 "$name ends after SIGTERM" gone "$pid"
+  step 20 "$name ends after SIGTERM" gone "$pid"
   wait "$pid" || status=$?
   unset "pids[$name]"
   [ "$status" -eq 0 ] || fail "$name exited with $status"
@@ -122,9 +101,9 @@ start prometheus prometheus --config.file=prometheus.yml --storage.tsdb.path=pro
 # Honest traffic keeps the log growing through the first part of the test.
 start traffic "$build/picket-traffic" --rate 200 --actor none --out logs/api.ndjson
 start picket "$binary" run --config picket.yaml
-eventually 30 "Alertmanager is ready" curl -fs "$alertmanager/-/ready"
-eventually 30 "Prometheus is ready" curl -fs "$prometheus/-/ready"
-eventually 30 "picket is ready" curl -fs "$picket/-/ready"
+step 30 "Alertmanager is ready" curl -fs "$alertmanager/-/ready"
+step 30 "Prometheus is ready" curl -fs "$prometheus/-/ready"
+step 30 "picket is ready" curl -fs "$picket/-/ready"
 
 # protected_row TARGET: a refused deletion by the workspace under test, now.
 protected_row() {
@@ -164,9 +143,9 @@ queried() {
   curl -fs -G "$prometheus/api/v1/query" --data-urlencode "query=$1" |
     jq -e '.data.result | length > 0'
 }
-eventually 30 "Prometheus scrapes picket" queried 'up{job="picket"} == 1'
-eventually 30 "Prometheus has the lines read" queried 'picket_lines_read_total{source="api"} > 0'
-eventually 30 "Prometheus has the refusals" \
+step 30 "Prometheus scrapes picket" queried 'up{job="picket"} == 1'
+step 30 "Prometheus has the lines read" queried 'picket_lines_read_total{source="api"} > 0'
+step 30 "Prometheus has the refusals" \
   queried 'sum(picket_refusals_total{cause="protected_resource"}) >= 5'
 
 alertmanager_alerts() {
@@ -182,14 +161,14 @@ alerts() { jq -s --arg status "$1" 'map(select(.status == $status)) | length' al
 resolved_once() { [ "$(alerts resolved)" -eq 1 ]; }
 alertmanager_quiet() { alertmanager_alerts | jq -e 'length == 0'; }
 
-eventually 30 "Alertmanager shows the alert with its labels" alert_shown
+step 30 "Alertmanager shows the alert with its labels" alert_shown
 curl -fs "$picket/metrics" >metrics.txt
 promtool check metrics <metrics.txt || fail "promtool finds fault with the metrics"
 echo "ok: the metrics are clean"
 rm probing
 
-eventually 40 "the file output has the resolution" resolved_once
-eventually 40 "Alertmanager shows the alert no more" alertmanager_quiet
+step 40 "the file output has the resolution" resolved_once
+step 40 "Alertmanager shows the alert no more" alertmanager_quiet
 [ "$(alerts firing)" -eq 1 ] || fail "the alert opened $(alerts firing) times"
 jq -s -e '(map(.alert_id) | unique | length) == 1 and (.[-1].ends_at != null)' alerts.ndjson \
   >/dev/null || fail "firing and resolution do not belong together"
@@ -202,15 +181,15 @@ metric() {
 metric_is() { [ "$(metric "$1")" -eq "$2" ]; }
 
 stop traffic
-eventually 30 "every line was read" \
+step 30 "every line was read" \
   metric_is picket_lines_read_total "$(wc -l <logs/api.ndjson)"
-eventually 30 "nothing is left in flight" metric_is picket_lines_in_flight 0
+step 30 "nothing is left in flight" metric_is picket_lines_in_flight 0
 stop picket
 
 start picket "$binary" run --config picket.yaml
-eventually 30 "picket is ready again" curl -fs "$picket/-/ready"
+step 30 "picket is ready again" curl -fs "$picket/-/ready"
 "$build/picket-traffic" --count 1 --actor none --start "$(date +%s%3N)" --out - >>logs/api.ndjson
-eventually 30 "the new line was read, and no old one" metric_is picket_lines_read_total 1
+step 30 "the new line was read, and no old one" metric_is picket_lines_read_total 1
 stop picket
 [ "$(alerts firing)" -eq 1 ] || fail "the restart raised the alert again"
 alertmanager_quiet >/dev/null || fail "the restart sent the alert to Alertmanager again"
