@@ -73,9 +73,10 @@ std::vector<std::vector<Outgoing>> Outbox::restore(const std::vector<StateChange
 }
 
 void Outbox::add(std::vector<AlertEvent> events) {
+  if (outputs_.empty()) return;
   for (AlertEvent& event : events) {
     Outgoing outgoing;
-    if (event.change != AlertChange::Updated && !outputs_.empty()) {
+    if (event.change != AlertChange::Updated) {
       outgoing.number = ++newest_;
       rows_.push_back({StateKind::Outbox, event_key(newest_), encode_event(event), false});
       kept_.push_back(newest_);

@@ -128,6 +128,7 @@ TEST_F(OutboxTest, WithoutOutputsNothingIsKept) {
   Outbox outbox({});
   outbox.restore({});
   outbox.add({event("1")});
+  EXPECT_FALSE(outbox.waiting());
   collect(outbox, {});
   EXPECT_TRUE(file_.empty());
 }
