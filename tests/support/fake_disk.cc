@@ -124,7 +124,7 @@ std::vector<std::string> FakeDisk::glob(const std::string& pattern) const {
 void FakeDisk::write(const std::string& path, std::string_view text) {
   if (!entries_.contains(path)) {
     auto content = std::make_shared<Content>();
-    content->identity = {1, inodes_.next, inodes_.record_birth ? ++changes_ : 0};
+    content->identity = {1, inodes_.next, inodes_.record_birth ? ++inodes_.changes : 0};
     if (inodes_.record_birth || inodes_.free.empty()) {
       ++inodes_.next;
     } else {
