@@ -44,7 +44,10 @@ TEST(AlertCodec, WhatIsNoEventIsRefused) {
   for (size_t at = 0; at < whole.size(); ++at) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ 0xFF);
-    if (const auto event = decode_event(damaged)) EXPECT_FALSE(to_json(event->alert).empty());
+    const auto event = decode_event(damaged);
+    if (event) {
+      EXPECT_FALSE(to_json(event->alert).empty());
+    }
   }
   std::string other_version = whole;
   other_version[0] = 99;
