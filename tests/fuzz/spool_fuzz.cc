@@ -34,10 +34,10 @@ void damage(FakeDisk& disk, std::string_view edits) {
   for (; edits.size() >= 4; edits.remove_prefix(4)) {
     const auto byte = [&](size_t i) { return static_cast<uint8_t>(edits[i]); };
     const std::string& path = paths[byte(0) % paths.size()];
-    const uint64_t size = disk.stat(path, Symlinks::Refuse)->size;
+    const uint64_t size = disk.stat(path, {Symlinks::Refuse})->size;
     const uint64_t place = (byte(1) * 256U + byte(2)) % (size + 1);
     std::string bytes(size, '\0');
-    (*disk.open(path, Symlinks::Refuse))->read_at(0, bytes.data(), size);
+    (*disk.open(path, {Symlinks::Refuse}))->read_at(0, bytes.data(), size);
     switch (byte(0) / 64) {
       case 0:
         disk.truncate(path, place);
