@@ -31,6 +31,11 @@ bool FollowedFile::remember() {
   return push(std::move(batch));
 }
 
+bool FollowedFile::remember_unread(int64_t modified_ns) {
+  proven_ns_ = modified_ns;
+  return remember();
+}
+
 bool FollowedFile::forget(const std::string& key) {
   LineBatch batch = empty_batch();
   batch.checkpoint = {key, {}};

@@ -62,6 +62,9 @@ class FollowedFile {
   bool start();
   // Pushes a batch without lines that carries the present checkpoint.
   bool remember();
+  // The same, for a file of which nothing was read: whatever it lost before `modified_ns` is being
+  // read elsewhere.
+  bool remember_unread(int64_t modified_ns);
   // Pushes a batch without lines that deletes the checkpoint `key`.
   bool forget(const std::string& key);
   // Pushes what is held as the last line and ends the stream. Both carry `last`, so that the line

@@ -93,8 +93,22 @@ bool FileSet::waits_for_older(FileId id, const FollowedFile& file) const {
   });
 }
 
+// Of a file of which nothing was read the bytes do not tell that it was cut. Gives whether an older
+// content was found, which is to be read first.
+bool FileSet::finish_older(FollowedFile& file) {
+  const FileCheckpoint mark = file.read_mark();
+  if (mark.offset > 0 || file.state.finishing) return false;
+  const auto info = file.file().info();
+  if (!info || info->modified_ns == mark.modified_ns) return false;
+  names_.index.clear();
+  if (!finish_between(file.state.path, mark)) return false;
+  sink_took(file.remember_unread(info->modified_ns));
+  return true;
+}
+
 void FileSet::read_one(FileId id) {
   FollowedFile& file = *files_.at(id);
+  if (finish_older(file)) return enqueue(renew(id));
   const uint64_t before = file.bytes_read();
   const bool had_failed = static_cast<bool>(file.error());
   const ReadOutcome outcome = file.read();
@@ -133,15 +147,17 @@ void FileSet::replaced(FileId id) {
   names_.index.clear();
   FollowedFile& file = *files_.at(id);
   const FileCheckpoint last = file.last_checkpoint();
+  const FileCheckpoint read = file.read_mark();
   const std::string origin = file.state.path;
-  Look rest = find_copy(origin, last, file.read_mark());
+  Look rest = find_copy(origin, last, read);
   const bool rest_found = rest && *rest;
   if (rest_found) finish(**std::move(rest), origin);
   // Without content the checkpoint would lead to any file, this one first of all.
   const bool later = !rest && last.offset > 0;
   if (later) put_aside(origin, last);
+  const bool older_found = !file.state.finishing && finish_between(origin, read);
   sink_took(file.restart(rest_found || later));
-  enqueue(rest_found ? renew(id) : id);
+  enqueue(rest_found || older_found ? renew(id) : id);
 }
 
 // Makes a file the youngest one: it now waits for those that were older or as old.

@@ -7,8 +7,8 @@
 //  - renamed (rotated): the old file is read to its end, then the new one from its start. The old
 //    one stays open for `grace`, because writers reopen late. It keeps a checkpoint under its new
 //    name while it is finished.
-//  - renamed more than once between two looks: the files in between are known by their birth times,
-//    and read in that order.
+//  - renamed, or copied and truncated, more than once between two looks: what held the contents in
+//    between is known by its birth time, and read in that order.
 //  - deleted: as renamed. Its checkpoint has a key that is no name, for the case that a compressed
 //    copy remains.
 //  - truncated, or cut and regrown: the unfinished line is pushed as it is, then reading starts
@@ -113,8 +113,7 @@ class FileSet {
   Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
   bool has_checkpoint(const Rest& rest) const;
   Look rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
-  void finish_between(const std::string& path, const FileCheckpoint& before,
-                      const FileIdentity& after);
+  bool finish_between(const std::string& path, const FileCheckpoint& before);
   void finish(Rest rest, const std::string& origin);
   void put_aside(const std::string& key, FileCheckpoint checkpoint);
   void drop_lost(const std::string& key);
@@ -145,6 +144,7 @@ class FileSet {
            StartPoint start);
   void enqueue(FileId id);
   bool waits_for_older(FileId id, const FollowedFile& file) const;
+  bool finish_older(FollowedFile& file);
   void read_one(FileId id);
   void drained(FileId id);
   void replaced(FileId id);

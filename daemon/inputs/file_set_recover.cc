@@ -12,7 +12,6 @@
 // Tested by tests/daemon/inputs/file_tail_restart_test.cc.
 #include <algorithm>
 #include <functional>
-#include <limits>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -52,6 +51,15 @@ uint64_t last_line_start(const DiskFile& file, uint64_t size, uint64_t max_line)
   return size;
 }
 
+// Whether all that `file` holds is in `original`, which was not cut yet, too.
+bool is_copy_of(const DiskFile& original, const DiskFile& file) {
+  const auto whole = original.info();
+  const auto info = file.info();
+  if (!whole || !info || whole->identity.birth_ns > info->identity.birth_ns) return false;
+  const auto proof = read_proof(file, info->size);
+  return info->size <= whole->size && proof && proof == read_proof(original, info->size);
+}
+
 }  // namespace
 
 void FileSet::recover() {
@@ -70,40 +78,53 @@ void FileSet::recover() {
   for (const std::string& key : keys) {
     if (closed_) return;
     recover_one(key, pending);
-    if (!matches(key) || all.at(key).finishing) continue;
-    const auto info = context_.disk.stat(key, links(key));
-    if (!info || !same_file(all.at(key), info->identity))
-      finish_between(key, all.at(key), info ? info->identity : FileIdentity{});
+  }
+  for (const std::string& key : keys) {
+    if (closed_) return;
+    const FileCheckpoint& checkpoint = all.at(key);
+    if (!matches(key) || checkpoint.finishing) continue;
+    const auto file = context_.disk.open(key, links(key));
+    const auto info = file ? (*file)->info() : std::unexpected(file.error());
+    // Without content the checkpoint does not tell whether the file was cut since.
+    const bool goes_on = info && same_file(checkpoint, info->identity) && checkpoint.offset > 0 &&
+                         content_matches(checkpoint, **file);
+    if (!goes_on) finish_between(key, checkpoint);
   }
 }
 
-// Files that took over the name `path` and lost it again between two looks. They are known by what
-// rotation makes of the name, and because they were made after `before` was last seen to change and
-// before `after`, which has the name now, if any has. Where the file system does not record birth
-// times they cannot be told from older ones.
-void FileSet::finish_between(const std::string& path, const FileCheckpoint& before,
-                             const FileIdentity& after) {
-  const int64_t first = std::max(before.identity.birth_ns + 1, before.modified_ns);
-  const int64_t last = after.birth_ns != 0 ? after.birth_ns : std::numeric_limits<int64_t>::max();
-  if (before.identity.birth_ns == 0) return;
+// Contents that the name `path` had and lost again between two looks: in files that were renamed,
+// and in copies of one that was cut. They are known by what rotation makes of the name, and because
+// they were made after `before` was last seen to change. Where the file system does not record
+// birth times they cannot be told from older ones.
+bool FileSet::finish_between(const std::string& path, const FileCheckpoint& before) {
+  if (before.identity.birth_ns == 0) return false;
+  // A copy is made right before its original is cut, which may be in the same tick of the clock.
+  const int64_t cut = before.offset == 0 ? 1 : 0;
+  const int64_t first = std::max(before.identity.birth_ns + 1, before.modified_ns + cut);
   std::vector<Rest> found;
   for (const auto& [identity, name] : index_of(folder_of(path))) {
     if (name_of(path) != rotation_stem(name_of(name)) || name == path || matches(name)) continue;
-    if (identity.birth_ns < first || identity.birth_ns >= last) continue;
-    if (names_.by_identity.contains(identity)) continue;
+    // The file itself may have been cut, filled anew and only then renamed.
+    const bool itself = same_file(before, identity);
+    if ((identity.birth_ns < first && !itself) || names_.by_identity.contains(identity)) continue;
     auto file = context_.disk.open(name, links_beside(name));
     const auto info = file ? (*file)->info() : std::unexpected(file.error());
     if (!info) {
       trouble(name, info.error());
-    } else if (kinship(name, **file, *info) == Kinship::None) {
-      found.push_back({name, *std::move(file), *info, {}});
+      continue;
     }
+    if (itself ? content_matches(before, **file) : kinship(name, **file, *info) != Kinship::None)
+      continue;
+    const auto now = context_.disk.open(path, links(path));
+    if (!now || !is_copy_of(**now, **file)) found.push_back({name, *std::move(file), *info, {}});
   }
-  std::ranges::sort(found, {}, [](const Rest& rest) { return rest.info.identity.birth_ns; });
+  // Not by birth: a file that was copied and cut is older than the copy, but its content is not.
+  std::ranges::sort(found, {}, [](const Rest& rest) { return rest.info.modified_ns; });
   for (Rest& rest : found) {
     finish(std::move(rest), path);
     ++counts_.rotations;
   }
+  return !found.empty();
 }
 
 // A file whose present name is the key of another one lets that go first: its own checkpoint will

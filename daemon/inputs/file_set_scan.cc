@@ -133,7 +133,7 @@ void FileSet::retire_missing(const std::set<std::string>& paths) {
     const auto info = context_.disk.stat(path, links(path));
     if (info ? info->identity != files_.at(id)->identity() : name_lost(info.error())) {
       retire(id);
-      if (!info) finish_between(path, files_.at(id)->read_mark(), {});
+      if (!info) finish_between(path, files_.at(id)->read_mark());
     } else if (!info) {
       trouble(path, info.error());
     }
@@ -162,7 +162,7 @@ void FileSet::look_at(const std::string& path) {
   if (is_known) {
     const FileId before = known->second;
     retire(before);
-    finish_between(path, files_.at(before)->read_mark(), info->identity);
+    finish_between(path, files_.at(before)->read_mark());
   }
   const auto same = names_.by_identity.find(info->identity);
   if (same == names_.by_identity.end()) {

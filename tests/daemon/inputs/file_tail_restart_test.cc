@@ -110,6 +110,58 @@ TEST(FileTailRestart, ReplacedWhileDown) {
   }
 }
 
+// The name held several contents between two looks, which were renamed, or copied and cut.
+TEST(FileTailRestart, EveryContentBetweenTwoLooksIsRead) {
+  for (const bool down : {false, true}) {
+    for (const int read : {0, 10}) {
+      for (int kinds = 0; kinds < 8; ++kinds) {
+        TailHarness tail;
+        tail.disk.write("/log/a.log", numbered("a", 0, read));
+        tail.start();
+        tail.disk.write("/log/a.log", numbered("a", read, 20 - read));
+        for (int rotation = 0; rotation < 3; ++rotation) {
+          for (int n = rotation; n > 0; --n)
+            tail.disk.rename("/log/a.log." + std::to_string(n),
+                             "/log/a.log." + std::to_string(n + 1));
+          if ((kinds >> rotation & 1) != 0) {
+            tail.disk.copy("/log/a.log", "/log/a.log.1");
+            tail.disk.rewrite("/log/a.log", "");
+          } else {
+            tail.disk.rename("/log/a.log", "/log/a.log.1");
+          }
+          tail.disk.write("/log/a.log", numbered(std::string(1, char('b' + rotation)), 0, 5));
+        }
+        if (down) {
+          tail.restart();
+        } else {
+          tail.settle();
+        }
+        const Lines all = split_lines(numbered("a", 0, 20) + numbered("b", 0, 5) +
+                                      numbered("c", 0, 5) + numbered("d", 0, 5));
+        EXPECT_EQ(tail.lines(), sorted(all)) << (down ? "down " : "up ") << read << ' ' << kinds;
+        tail.pass_grace();
+        tail.restart();
+        tail.pass_grace();
+        EXPECT_EQ(tail.sink.lines().size(), all.size());
+        EXPECT_EQ(tail.sink.checkpoints().size(), 1u);
+      }
+    }
+  }
+}
+
+// A copy whose original was not cut yet holds nothing new.
+TEST(FileTailRestart, CopyOfWhatTookTheNameIsNotReadBesideIt) {
+  TailHarness tail;
+  tail.disk.write("/log/a.log", numbered("a", 0, 10));
+  tail.start();
+  tail.disk.rename("/log/a.log", "/log/a.log.2");
+  tail.disk.write("/log/a.log", numbered("b", 0, 10));
+  tail.disk.copy("/log/a.log", "/log/a.log.1");
+  tail.disk.write("/log/a.log", numbered("b", 10, 10));
+  tail.restart();
+  EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 10) + numbered("b", 0, 20)));
+}
+
 // The file was followed before, so what it holds may well not have been counted: rather twice than
 // never.
 TEST(FileTailRestart, UnreadableCheckpointMeansFromTheStart) {
