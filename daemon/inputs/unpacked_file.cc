@@ -116,7 +116,8 @@ DiskResult<FileInfo> UnpackedFile::info() const {
   // Behind an error there is always one more byte: the one that cannot be had.
   const bool whole = progress_->ended() && !progress_->error();
   const bool more = !progress_->ended() || info->size > progress_->consumed();
-  info->size = progress_->position() + (more ? kUnknownAhead : (whole ? 0 : 1));
+  const uint64_t known = std::max(progress_->position(), reached_);
+  info->size = known + (more ? kUnknownAhead : (whole ? 0 : 1));
   return info;
 }
 
@@ -134,6 +135,7 @@ DiskResult<size_t> UnpackedFile::read_at(uint64_t offset, char* into, size_t len
   if (offset < progress_->position()) {
     auto unpacker = unpacker_of(*packed_);
     if (!unpacker) return std::unexpected(packed_error(PackedError::Corrupt));
+    reached_ = std::max(progress_->position(), reached_);
     progress_ = std::make_unique<Progress>(*packed_, std::move(unpacker));
   }
   std::vector<char> skipped(std::min<uint64_t>(offset - progress_->position(), kSkipBytes));

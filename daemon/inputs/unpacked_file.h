@@ -6,7 +6,8 @@
 // To skip to an offset therefore takes as long as it took to read up to there.
 //
 // The size is not known before the end was met: until then info() tells of kUnknownAhead more
-// bytes. Bounds: those of Unpacker. Thread rule: one thread.
+// bytes behind the furthest place that was read. Bounds: those of Unpacker. Thread rule: one
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +38,7 @@ class UnpackedFile final : public DiskFile {
 
   std::unique_ptr<DiskFile> packed_;
   mutable std::unique_ptr<Progress> progress_;
+  mutable uint64_t reached_ = 0;  // by any pass: there are at least so many bytes
 };
 
 }  // namespace picket

@@ -1,6 +1,7 @@
 // Hazard: log rotation compresses what was not read to its end.
 #include <gtest/gtest.h>
 
+#include "daemon/inputs/unpacked_file.h"
 #include "tests/daemon/inputs/file_set_harness.h"
 #include "tests/support/packed.h"
 
@@ -49,6 +50,24 @@ TEST(FileTailPacked, CompressedCopyComesBeforeTheNewContent) {
   pack(tail.disk, "/log/a.log.1", ".gz");
   tail.restart();
   EXPECT_EQ(tail.sink.lines(), split_lines(numbered("a", 0, 210) + numbered("b", 0, 10)));
+}
+
+// The file beside it is compared with an early part of the compressed one, which must not look as
+// if it had been cut then.
+TEST(FileTailPacked, LargeOneGoesOnAtItsPlaceBesideOthers) {
+  TailHarness tail;
+  const std::string large = numbered("a", 0, 60'000);
+  ASSERT_GT(large.size(), UnpackedFile::kUnknownAhead + 100'000);
+  tail.disk.write("/log/a.log", large);
+  tail.start();
+  tail.disk.rename("/log/a.log", "/log/a.log.2");
+  pack(tail.disk, "/log/a.log.2", ".gz");
+  tail.disk.write("/log/a.log", numbered("b", 0, 100));
+  tail.disk.rename("/log/a.log", "/log/a.log.1");
+  tail.disk.write("/log/a.log", numbered("c", 0, 10));
+  tail.restart();
+  tail.pass_grace();
+  EXPECT_EQ(tail.sink.lines(), split_lines(large + numbered("b", 0, 100) + numbered("c", 0, 10)));
 }
 
 TEST(FileTailPacked, FullyReadBeforeItWasCompressedIsNotReadAgain) {
