@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A daemon that is killed again and again, over a log that is rotated meanwhile.
 #   usage: crash_test.sh BINARY SOURCE_DIR BUILD_DIR
-# The alert file must be the same, line by line, as that of a run in which nothing happens, and every
-# line that is no event must have become a dead letter. PICKET_CRASHES sets how often it is killed,
+# The alert file must be the same, line by line, as that of a run in which nothing happens, and
+# every line that is no event must have become a dead letter. PICKET_CRASHES sets how often it is killed,
 # PICKET_SEED when and how the log is rotated. Exits with 77 when a program it needs is missing.
 set -euo pipefail
 
@@ -110,8 +110,8 @@ note_committed() {
   mv committed.new committed
 }
 
-# Whether a checkpoint is about the content of FILE. Of a file that was compressed before it was ever
-# seen nobody can tell that it is not an old one, so such a file is not compressed.
+# is_known FILE: whether a checkpoint is about its content. Of a file that was compressed before it
+# was ever seen nobody can tell that it is not an old one, so such a file is not compressed.
 is_known() {
   local marker
   marker=$(grep -m 1 '^no event: ' "$1") && grep -qF "\"$marker\"" ../committed
