@@ -3,7 +3,8 @@
 #   usage: crash_test.sh BINARY SOURCE_DIR BUILD_DIR
 # The alert file must be the same, line by line, as that of a run in which nothing happens, and
 # every line that is no event must have become a dead letter. PICKET_CRASHES sets how often
-# it is killed, PICKET_SEED when and how the log is rotated. Exits with 77 when a program it needs is missing.
+# it is killed, PICKET_SEED when and how the log is rotated. Exits with 77 when a program it needs is
+# missing.
 set -euo pipefail
 
 binary=$(realpath "$1")
