@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/source_dir.h"
 #include "tests/support/source_scan.h"
 
 namespace picket {
@@ -404,7 +405,7 @@ TEST(TidySelf, MirrorCanFail) {
 
 // The real tree.
 
-const std::filesystem::path kRoot = PICKET_SOURCE_DIR;
+const std::filesystem::path kRoot = source_dir();
 
 SourceTree read_tree() {
   SourceTree tree;

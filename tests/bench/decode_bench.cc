@@ -22,6 +22,7 @@
 #include "rules/key_order.h"
 #include "rules/processor.h"
 #include "rules/text_match.h"
+#include "tests/support/source_dir.h"
 #include "tests/support/traffic.h"
 
 namespace picket {
@@ -83,7 +84,7 @@ std::vector<YamlFile> read_folder(const fs::path& folder) {
 }
 
 std::shared_ptr<const RuleSet> load(bool with_rules) {
-  const fs::path root(PICKET_SOURCE_DIR);
+  const fs::path root(source_dir());
   std::vector<Schema> schemas;
   for (const YamlFile& file : read_folder(root / "config/schemas")) {
     auto schema = parse_schema(file);

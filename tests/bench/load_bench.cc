@@ -10,6 +10,7 @@
 
 #include "rules/rule_set.h"
 #include "tests/support/public_data.h"
+#include "tests/support/source_dir.h"
 
 namespace picket {
 namespace {
@@ -20,7 +21,7 @@ const std::string& rules_text() {
 }
 
 Schema windows_schema() {
-  std::ifstream file(std::string(PICKET_SOURCE_DIR) + "/config/schemas/windows.event.yaml");
+  std::ifstream file(source_dir() + "/config/schemas/windows.event.yaml");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   return *parse_schema(*parse_yaml(text, "windows.event.yaml"));
 }

@@ -22,6 +22,7 @@
 
 #include "rules/processor.h"
 #include "tests/support/public_data.h"
+#include "tests/support/source_dir.h"
 
 namespace picket {
 namespace {
@@ -34,9 +35,9 @@ constexpr int kTurns = 9;
 
 std::shared_ptr<const RuleSet> load_rules() {
   auto file = parse_yaml(sigma_rules_text(), "rules.yml");
-  auto schema_file = parse_yaml(
-      output_of(fmt::format("cat '{}/config/schemas/windows.event.yaml'", PICKET_SOURCE_DIR)),
-      "windows.event.yaml");
+  auto schema_file =
+      parse_yaml(output_of(fmt::format("cat '{}/config/schemas/windows.event.yaml'", source_dir())),
+                 "windows.event.yaml");
   if (!file || !schema_file) return nullptr;
   auto schema = parse_schema(*schema_file);
   RuleDocuments documents;

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "config/node.h"
+#include "tests/support/source_dir.h"
 
 namespace picket {
 namespace {
@@ -140,7 +141,7 @@ TEST(Schema, CollectsAllProblems) {
 }
 
 std::string tree_file(const std::string& path) {
-  std::ifstream file(PICKET_SOURCE_DIR "/" + path);
+  std::ifstream file(source_dir() + "/" + path);
   EXPECT_TRUE(file.is_open()) << path;
   std::stringstream text;
   text << file.rdbuf();

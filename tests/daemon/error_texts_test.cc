@@ -1,5 +1,6 @@
 // Reading, finding and laying out error texts; and the file that ships.
 #include "daemon/error_texts.h"
+#include "tests/support/source_dir.h"
 
 #include <gtest/gtest.h>
 
@@ -82,7 +83,7 @@ TEST(ErrorTexts, NormalUrn) {
 }
 
 TEST(ErrorTexts, WhatShipsIsComplete) {
-  const auto texts = read_error_texts(PICKET_SOURCE_DIR "/config/errors");
+  const auto texts = read_error_texts(source_dir() + "/config/errors");
   ASSERT_TRUE(texts) << texts.error().front().message;
   EXPECT_GT(texts->size(), 50U);
   for (const ErrorText& error : *texts) {
@@ -91,7 +92,7 @@ TEST(ErrorTexts, WhatShipsIsComplete) {
       EXPECT_TRUE(find_error(*texts, urn)) << error.urn << " refers to " << urn;
     }
   }
-  EXPECT_FALSE(read_error_texts(PICKET_SOURCE_DIR "/no/such/folder"));
+  EXPECT_FALSE(read_error_texts(source_dir() + "/no/such/folder"));
   EXPECT_FALSE(read_error_texts(""));
 }
 

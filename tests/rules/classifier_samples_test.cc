@@ -12,6 +12,7 @@
 #include "rules/lint.h"
 #include "tests/support/engine_run.h"
 #include "tests/support/refusal_names.h"
+#include "tests/support/source_dir.h"
 
 namespace picket {
 namespace {
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 TEST(Samples, EveryLineHasTheExpectedNames) {
   auto rules = shipped_rules();
   ASSERT_TRUE(rules);
-  const std::string folder = PICKET_SOURCE_DIR "/tests/cases/";
+  const std::string folder = source_dir() + "/tests/cases/";
   std::map<std::string, RefusalNames> files;
   for (const auto& entry : fs::directory_iterator(folder + "samples")) {
     files[entry.path().filename().string()] =
@@ -93,7 +94,7 @@ TEST(Samples, LintFindsNothingInThePacks) {
 }
 
 TEST(Samples, CloudTrailRefusalsAllHaveACause) {
-  const fs::path folder = PICKET_SOURCE_DIR "/../shared/data/cloudtrail/CloudTrail";
+  const fs::path folder = source_dir() + "/../shared/data/cloudtrail/CloudTrail";
   if (!fs::exists(folder)) {
     GTEST_SKIP() << "the CloudTrail set is not at " << folder << "; this test is left out";
   }

@@ -11,6 +11,7 @@
 #include "rules/json_writer.h"
 #include "tests/support/engine_run.h"
 #include "tests/support/refusal_names.h"
+#include "tests/support/source_dir.h"
 
 namespace picket {
 namespace {
@@ -23,7 +24,7 @@ struct Row {
 };
 
 std::vector<std::string> lines_of(const std::string& file) {
-  std::istringstream in(read_text_file(std::string(PICKET_SOURCE_DIR "/tests/cases/") + file));
+  std::istringstream in(read_text_file(source_dir() + "/tests/cases/" + file));
   std::vector<std::string> lines;
   for (std::string line; std::getline(in, line);) {
     if (!line.empty() && line[0] != '#') lines.push_back(line);

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "rules/rule_spec.h"
+#include "tests/support/source_dir.h"
 
 namespace picket {
 namespace {
@@ -53,7 +54,7 @@ std::vector<std::pair<std::string, std::string>> load(const fs::path& folder) {
 
 TEST(SigmaCorpus, EveryRuleIsRead) {
   constexpr size_t kRules = 3141;
-  const fs::path archive = fs::path(PICKET_SOURCE_DIR) / "../shared/data/sigmahq/rules.tar.gz";
+  const fs::path archive = fs::path(source_dir()) / "../shared/data/sigmahq/rules.tar.gz";
   if (!fs::exists(archive)) GTEST_SKIP() << "no rules at " << archive;
   const TemporaryFolder folder;
   const std::string command =

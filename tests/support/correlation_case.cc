@@ -8,6 +8,7 @@
 
 #include "rules/decode_plan.h"
 #include "tests/support/engine_run.h"
+#include "tests/support/source_dir.h"
 
 namespace picket {
 
@@ -84,7 +85,7 @@ NaiveAlert simplified(const Alert& alert, const RuleDocuments& documents) {
 
 std::vector<fs::path> correlation_case_folders() {
   std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(PICKET_SOURCE_DIR "/tests/cases/correlation")) {
+  for (const auto& entry : fs::directory_iterator(source_dir() + "/tests/cases/correlation")) {
     if (entry.is_directory()) folders.push_back(entry.path());
   }
   std::sort(folders.begin(), folders.end());

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/source_dir.h"
+
 namespace picket {
 
 namespace fs = std::filesystem;
@@ -79,7 +81,7 @@ std::shared_ptr<const RuleSet> make_rules(const std::string& rules,
 
 std::vector<Schema> shipped_schemas() {
   std::vector<Schema> schemas;
-  for (const fs::path& path : files_below(PICKET_SOURCE_DIR "/config/schemas", ".yaml")) {
+  for (const fs::path& path : files_below(source_dir() + "/config/schemas", ".yaml")) {
     auto schema = schema_of(read_text_file(path.string()), path.filename().string());
     if (schema) {
       schemas.push_back(*std::move(schema));
@@ -92,7 +94,7 @@ std::vector<Schema> shipped_schemas() {
 
 std::shared_ptr<const RuleSet> shipped_rules() {
   RuleDocuments documents;
-  for (const fs::path& path : files_below(PICKET_SOURCE_DIR "/rules/packs", ".yml")) {
+  for (const fs::path& path : files_below(source_dir() + "/rules/packs", ".yml")) {
     auto file = parse_yaml(read_text_file(path.string()), path.filename().string());
     if (file) {
       read_rules(*std::move(file), {}, documents);

@@ -5,12 +5,14 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "tests/support/source_dir.h"
+
 namespace picket {
 
 std::filesystem::path data_folder() {
   const char* folder = std::getenv("PICKET_DATA");
   return folder ? std::filesystem::path(folder)
-                : std::filesystem::path(PICKET_SOURCE_DIR) / "../shared/data";
+                : std::filesystem::path(source_dir()) / "../shared/data";
 }
 
 std::string output_of(const std::string& command) {
