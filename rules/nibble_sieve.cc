@@ -34,55 +34,54 @@ constexpr FrequencyTable kFrequencies = frequencies();
 
 }  // namespace
 
-void NibbleSieve::add(Bucket& bucket, uint64_t window, size_t width) {
+void NibbleSieve::Bucket::add(uint64_t window, size_t width) {
+  chance = 1;
   for (size_t i = 0; i < width; ++i) {
     const auto byte = static_cast<uint8_t>(window >> 8 * i);
-    bucket[i][0] = static_cast<uint16_t>(bucket[i][0] | 1 << (byte & 15));
-    bucket[i][1] = static_cast<uint16_t>(bucket[i][1] | 1 << (byte >> 4));
-  }
-}
-
-// At how many places the bucket says "maybe".
-double NibbleSieve::chance(const Bucket& bucket) const {
-  double product = 1;
-  for (size_t i = 0; i < width_; ++i) {
-    double sum = 0;
-    for (size_t byte = 0; byte < 256; ++byte) {
-      const bool in = bucket[i][0] >> (byte & 15) & bucket[i][1] >> (byte >> 4) & 1;
-      if (in) sum += kFrequencies[byte];
+    const size_t low = byte & 15;
+    const size_t high = byte >> 4;
+    auto& [lows, highs] = halves[i];
+    if (!(lows >> low & 1)) {
+      lows = static_cast<uint16_t>(lows | 1 << low);
+      for (size_t h = 0; h < 16; ++h) {
+        if (highs >> h & 1) shares[i] += kFrequencies[h << 4 | low];
+      }
     }
-    product *= sum;
+    if (!(highs >> high & 1)) {
+      highs = static_cast<uint16_t>(highs | 1 << high);
+      for (size_t l = 0; l < 16; ++l) {
+        if (lows >> l & 1) shares[i] += kFrequencies[high << 4 | l];
+      }
+    }
+    chance *= shares[i];
   }
-  return product;
 }
 
 // Each window goes to the bucket that it widens the least.
-NibbleSieve::NibbleSieve(std::span<const uint64_t> windows, size_t width) : width_(width) {
+NibbleSieve::NibbleSieve(std::span<const uint64_t> windows, size_t width) {
   std::vector<uint64_t> sorted(windows.begin(), windows.end());
   std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   std::array<Bucket, kBuckets> buckets{};
-  std::array<double, kBuckets> chances{};
   for (uint64_t window : sorted) {
     size_t best = 0;
     double least = 0;
     Bucket widened{};
     for (size_t i = 0; i < kBuckets; ++i) {
       Bucket wider = buckets[i];
-      add(wider, window, width_);
-      const double more = chance(wider) - chances[i];
+      wider.add(window, width);
+      const double more = wider.chance - buckets[i].chance;
       if (i > 0 && more >= least) continue;
       best = i;
       least = more;
       widened = wider;
     }
     buckets[best] = widened;
-    chances[best] += least;
   }
   for (size_t b = 0; b < kBuckets; ++b) {
     for (size_t i = 0; i < kWindowMax; ++i) {
       for (size_t half = 0; half < 2; ++half) {
-        const uint16_t set = i < width_ ? buckets[b][i][half] : UINT16_MAX;
+        const uint16_t set = i < width ? buckets[b].halves[i][half] : UINT16_MAX;
         for (size_t n = 0; n < 16; ++n) {
           uint8_t& buckets_with = tables_[b / 8][i][half][n];
           buckets_with = static_cast<uint8_t>(buckets_with | (set >> n & 1) << b % 8);

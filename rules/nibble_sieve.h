@@ -41,13 +41,16 @@ class NibbleSieve {
   static constexpr size_t kBuckets = 16;
   // The buckets that have a half of a byte at a place of the window: low halves, high halves.
   using Tables = std::array<std::array<std::array<uint8_t, 16>, 2>, kWindowMax>;
-  using Bucket = std::array<std::array<uint16_t, 2>, kWindowMax>;  // sets of halves
+  struct Bucket {
+    std::array<std::array<uint16_t, 2>, kWindowMax> halves{};  // sets
+    std::array<double, kWindowMax> shares{};  // of the bytes in logs, those with both halves in
+    double chance = 0;                        // at how many places the bucket says "maybe"
+
+    void add(uint64_t window, size_t width);
+  };
   // Bit i: a window may begin at from[i].
   uint32_t places(const char* from) const;
-  double chance(const Bucket& bucket) const;
-  static void add(Bucket& bucket, uint64_t window, size_t width);
 
-  size_t width_;
   alignas(16) std::array<Tables, kBuckets / 8> tables_{};
 };
 

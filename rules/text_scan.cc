@@ -1,6 +1,7 @@
 #include "rules/text_scan.h"
 
 #include <algorithm>
+#include <array>
 
 namespace picket {
 
@@ -31,13 +32,20 @@ TextScan::TextScan(const std::vector<std::string>& texts, bool sieve) {
 
 namespace {
 
-// How common a letter is in paths, commands and names, in steps.
-uint32_t letter_weight(char c) {
-  if (std::string_view("etaoinsr").find(c) != std::string_view::npos) return 4;
-  if (std::string_view("lcdmup\\. ").find(c) != std::string_view::npos) return 3;
-  if (c >= '0' && c <= '9') return 2;
-  return std::string_view("hgfbywv-/:").find(c) != std::string_view::npos ? 2 : 1;
+// How common each letter is in paths, commands and names, in steps.
+constexpr std::array<uint8_t, 256> letter_weights() {
+  std::array<uint8_t, 256> weights{};
+  weights.fill(1);
+  auto set = [&](std::string_view letters, uint8_t weight) {
+    for (char c : letters) weights[static_cast<unsigned char>(c)] = weight;
+  };
+  set("0123456789hgfbywv-/:", 2);
+  set("lcdmup\\. ", 3);
+  set("etaoinsr", 4);
+  return weights;
 }
+
+constexpr std::array<uint8_t, 256> kLetterWeights = letter_weights();
 
 }  // namespace
 
@@ -99,8 +107,9 @@ TextScan::Group& TextScan::add_group(const Shape& shape, bool ascii, std::span<c
   auto commonness = [&](const Entry& entry, size_t offset) {
     // A sieve looks at every place of the value: there only the letters count.
     uint32_t sum = shape.sieved ? 0 : count(window_at(entry, offset)) << 16;
-    for (size_t i = 0; i < shape.window; ++i)
-      sum += letter_weight(letters_[entry.first + offset + i]);
+    for (size_t i = 0; i < shape.window; ++i) {
+      sum += kLetterWeights[static_cast<unsigned char>(letters_[entry.first + offset + i])];
+    }
     return sum;
   };
   for (const Entry& entry : texts) {
@@ -109,15 +118,17 @@ TextScan::Group& TextScan::add_group(const Shape& shape, bool ascii, std::span<c
   }
   std::vector<std::pair<uint64_t, Entry>> windows;
   windows.reserve(texts.size() * shape.step);
+  std::vector<uint32_t> common;
   for (Entry entry : texts) {
-    const size_t last = entry.size - shape.window - shape.step + 1;
+    common.clear();
+    for (size_t offset = 0; offset + shape.window <= entry.size; ++offset) {
+      common.push_back(commonness(entry, offset));
+    }
     size_t best = 0;
     uint32_t fewest = UINT32_MAX;
-    for (size_t offset = 0; offset <= last; ++offset) {
-      uint32_t most = 0;
-      for (size_t i = 0; i < shape.step; ++i) {
-        most = std::max(most, commonness(entry, offset + i));
-      }
+    for (size_t offset = 0; offset + shape.step <= common.size(); ++offset) {
+      const auto first = common.begin() + static_cast<ptrdiff_t>(offset);
+      const uint32_t most = *std::max_element(first, first + static_cast<ptrdiff_t>(shape.step));
       if (most > fewest) continue;
       fewest = most;
       best = offset;
