@@ -1,5 +1,5 @@
-// One function per subject; rows that differ only in name and field are tables.
-// Tested by tests/daemon/metrics_test.cc.
+// One function per subject; rows that differ only in name and field are tables. Those of sources
+// are in metrics_sources.cc. Tested by tests/daemon/metrics_test.cc.
 #include "daemon/metrics.h"
 
 #include <prometheus/metric_family.h>
@@ -7,12 +7,11 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <numeric>
 #include <tuple>
 #include <utility>
 
-#include "daemon/outputs/label_text.h"
+#include "daemon/metric_families.h"
 
 namespace picket {
 namespace {
@@ -20,80 +19,9 @@ namespace {
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Families = std::vector<MetricFamily>;
-using LabelNames = std::vector<const char*>;
 
-constexpr MetricType kCounter = MetricType::Counter;
-constexpr MetricType kGauge = MetricType::Gauge;
-constexpr size_t kMetricLabelBytesMax = 200;
 constexpr std::array<Level, 5> kLevels = {Level::Informational, Level::Low, Level::Medium,
                                           Level::High, Level::Critical};
-
-double seconds(Timestamp time) { return static_cast<double>(to_ms(time)) / 1000.0; }
-double real(uint64_t value) { return static_cast<double>(value); }
-
-struct Described {
-  const char* name;
-  const char* help;
-  MetricType type;
-};
-
-// Collects the samples of one family. Values whose labels are equal after cleaning are added up: a
-// second sample with the same labels would make the whole scrape fail.
-class FamilyBuilder {
- public:
-  FamilyBuilder(Described described, LabelNames names)
-      : described_(described), names_(std::move(names)) {}
-
-  void add(const std::vector<std::string_view>& values, double value) {
-    std::vector<std::string> key;
-    key.reserve(values.size());
-    for (const std::string_view text : values) {
-      key.push_back(clean_label_value(text, kMetricLabelBytesMax));
-    }
-    samples_[std::move(key)] += value;
-  }
-
-  void finish(Families& out) {
-    MetricFamily family{described_.name, described_.help, described_.type, {}};
-    family.metric.reserve(samples_.size());
-    for (const auto& [key, value] : samples_) {
-      ClientMetric metric;
-      for (size_t i = 0; i < names_.size(); ++i) metric.label.push_back({names_[i], key[i]});
-      (described_.type == kCounter ? metric.counter.value : metric.gauge.value) = value;
-      family.metric.push_back(std::move(metric));
-    }
-    out.push_back(std::move(family));
-  }
-
- private:
-  Described described_;
-  LabelNames names_;
-  std::map<std::vector<std::string>, double> samples_;
-};
-
-void add_single(Families& out, Described described, double value) {
-  FamilyBuilder family(described, {});
-  family.add({}, value);
-  family.finish(out);
-}
-
-// A family with one value per item of a list, labelled by the item's name.
-template <class T>
-struct Row {
-  Described described;
-  double (*value)(const T&);
-};
-
-template <class T, size_t N>
-void add_rows(Families& out, const Row<T> (&rows)[N], const std::vector<T>& items,
-              const char* label) {
-  for (const Row<T>& row : rows) {
-    FamilyBuilder family(row.described, {label});
-    for (const T& item : items) family.add({item.name}, row.value(item));
-    family.finish(out);
-  }
-}
 
 void add_process(Families& out, const Snapshot& s) {
   FamilyBuilder build({"picket_build_info", "What is running; always 1.", kGauge},
@@ -124,143 +52,6 @@ void add_process(Families& out, const Snapshot& s) {
              {"picket_config_reload_failures_total",
               "Reloads refused; the old configuration went on.", kCounter},
              real(s.reload.failures));
-}
-
-const SourceSnapshot* find_source(const Snapshot& s, const std::string& name) {
-  for (const SourceSnapshot& source : s.sources) {
-    if (source.name == name) return &source;
-  }
-  return nullptr;
-}
-
-// read = processed + dead letters + dropped + in flight, for every source at every scrape: the four
-// parts are published together and their sum is computed here.
-void add_ledger(Families& out, const Snapshot& s) {
-  FamilyBuilder read({"picket_lines_read_total", "Lines taken from inputs.", kCounter}, {"source"});
-  FamilyBuilder processed(
-      {"picket_lines_processed_total", "Lines decoded in full, blank lines included.", kCounter},
-      {"source"});
-  FamilyBuilder dead(
-      {"picket_dead_letter_total", "Lines that could not become an event.", kCounter},
-      {"source", "reason"});
-  FamilyBuilder dropped({"picket_lines_dropped_total", "Lines not looked at.", kCounter},
-                        {"source", "reason"});
-  FamilyBuilder flight({"picket_lines_in_flight", "Lines read and not yet counted.", kGauge},
-                       {"source"});
-  const auto add_source = [&](std::string_view name, const DecodeStats& decode,
-                              const SourceSnapshot* source) {
-    uint64_t total = decode.lines;
-    for (size_t i = 1; i < kDecodeErrors; ++i) {
-      dead.add({name, to_text(static_cast<DecodeError>(i))}, real(decode.dead[i]));
-    }
-    for (size_t i = 0; i < kLineDrops; ++i) {
-      const uint64_t count = source ? source->lines_dropped[i] : 0;
-      dropped.add({name, kLineDropNames[i]}, real(count));
-      total += count;
-    }
-    const uint64_t waiting = source ? source->lines_in_flight : 0;
-    flight.add({name}, real(waiting));
-    processed.add({name}, real(decode.lines - decode.dead_letters()));
-    read.add({name}, real(total + waiting));
-  };
-  for (const SourceStats& stats : s.engine.sources) {
-    add_source(stats.name, stats.decode, find_source(s, stats.name));
-  }
-  for (const SourceSnapshot& source : s.sources) {
-    const bool counted = std::ranges::any_of(
-        s.engine.sources, [&](const SourceStats& stats) { return stats.name == source.name; });
-    if (!counted) add_source(source.name, {}, &source);
-  }
-  for (FamilyBuilder* family : {&read, &processed, &dead, &dropped, &flight}) family->finish(out);
-}
-
-constexpr Row<SourceStats> kSourceRows[] = {
-    {{"picket_decoded_bytes_total", "Bytes of the lines counted.", kCounter},
-     [](const SourceStats& s) { return real(s.decode.bytes); }},
-    {{"picket_events_total", "Events found in lines.", kCounter},
-     [](const SourceStats& s) { return real(s.decode.events); }},
-    {{"picket_lines_classified_total", "Events judged to be refusals.", kCounter},
-     [](const SourceStats& s) { return real(s.decode.refusals); }},
-    {{"picket_duplicate_keys_total", "Events in which a key that was read occurs twice.", kCounter},
-     [](const SourceStats& s) { return real(s.decode.duplicate_keys); }},
-    {{"picket_missing_time_total", "Events without a usable time; arrival time was taken.",
-      kCounter},
-     [](const SourceStats& s) { return real(s.decode.missing_time); }},
-    {{"picket_regex_limits_total",
-      "Expressions with look-around or back-references that gave up on an event.", kCounter},
-     [](const SourceStats& s) { return real(s.decode.regex_limits); }},
-    {{"picket_secrets_redacted_total", "Secrets taken out of what is kept of lines.", kCounter},
-     [](const SourceStats& s) { return real(s.decode.secrets_redacted); }},
-    {{"picket_future_time_total", "Events too far in the future; their time was clamped.",
-      kCounter},
-     [](const SourceStats& s) { return real(s.decode.future_time); }},
-    {{"picket_late_events_total", "Events that came later than the source's lateness.", kCounter},
-     [](const SourceStats& s) { return real(s.late_events); }},
-    {{"picket_newest_event_timestamp_seconds", "Time of the newest event seen.", kGauge},
-     [](const SourceStats& s) { return seconds(s.newest_event); }},
-};
-
-constexpr Row<SourceSnapshot> kInputRows[] = {
-    {{"picket_input_read_bytes_total", "Bytes read by the input.", kCounter},
-     [](const SourceSnapshot& s) { return real(s.input.bytes_read); }},
-    {{"picket_input_files_open", "Files being followed.", kGauge},
-     [](const SourceSnapshot& s) { return real(s.input.files_open); }},
-    {{"picket_file_lag_bytes", "Bytes written but not yet read, over all files.", kGauge},
-     [](const SourceSnapshot& s) { return real(s.input.lag_bytes_total); }},
-    {{"picket_file_lag_max_bytes", "The same, of the file furthest behind.", kGauge},
-     [](const SourceSnapshot& s) { return real(s.input.lag_bytes_max); }},
-    {{"picket_file_rotations_total", "Files replaced by a new one.", kCounter},
-     [](const SourceSnapshot& s) { return real(s.input.rotations); }},
-    {{"picket_file_truncations_total", "Files that became shorter.", kCounter},
-     [](const SourceSnapshot& s) { return real(s.input.truncations); }},
-    {{"picket_input_read_errors_total", "Failed reads.", kCounter},
-     [](const SourceSnapshot& s) { return real(s.input.read_errors); }},
-    {{"picket_input_folders_unwatched",
-      "Folders that are polled because inotify could not watch them.", kGauge},
-     [](const SourceSnapshot& s) { return real(s.input.folders_unwatched); }},
-};
-
-// A push input with its source's name.
-struct PushSource {
-  std::string name;
-  PushStats stats;
-};
-
-constexpr Row<PushSource> kPushRows[] = {
-    {{"picket_input_requests_total", "Requests received, refused ones included.", kCounter},
-     [](const PushSource& s) { return real(s.stats.requests); }},
-    {{"picket_input_connections", "Connections open.", kGauge},
-     [](const PushSource& s) { return real(s.stats.connections); }},
-    {{"picket_spool_bytes", "Bytes that the spool takes on disk.", kGauge},
-     [](const PushSource& s) { return real(s.stats.spool_bytes); }},
-    {{"picket_spool_limit_bytes", "Bytes that the spool may take.", kGauge},
-     [](const PushSource& s) { return real(s.stats.spool_bytes_max); }},
-    {{"picket_spool_records_total", "Records made durable.", kCounter},
-     [](const PushSource& s) { return real(s.stats.spool_records); }},
-    {{"picket_spool_syncs_total", "Syncs of the spool attempted.", kCounter},
-     [](const PushSource& s) { return real(s.stats.spool_syncs); }},
-    {{"picket_spool_errors_total", "Failed writes, syncs and removals.", kCounter},
-     [](const PushSource& s) { return real(s.stats.spool_errors); }},
-    {{"picket_spool_lost_bytes_total", "Acknowledged bytes found damaged or gone.", kCounter},
-     [](const PushSource& s) { return real(s.stats.spool_lost_bytes); }},
-    {{"picket_spool_torn_bytes_total", "Bytes cut off at a start, never acknowledged.", kCounter},
-     [](const PushSource& s) { return real(s.stats.spool_torn_bytes); }},
-};
-
-void add_push(Families& out, const Snapshot& s) {
-  std::vector<PushSource> sources;
-  for (const SourceSnapshot& source : s.sources) {
-    if (source.input.push) sources.push_back({source.name, *source.input.push});
-  }
-  add_rows(out, kPushRows, sources, "source");
-  FamilyBuilder refused({"picket_input_refused_total", "Requests turned away.", kCounter},
-                        {"source", "reason"});
-  for (const PushSource& source : sources) {
-    for (size_t i = 0; i < kPushRefusals; ++i) {
-      refused.add({source.name, kPushRefusalNames[i]}, real(source.stats.refused[i]));
-    }
-  }
-  refused.finish(out);
 }
 
 void add_pipeline(Families& out, const Snapshot& s) {
@@ -314,19 +105,6 @@ void add_pipeline(Families& out, const Snapshot& s) {
   add_single(
       out, {"picket_watermark_timestamp_seconds", "Event time up to which all is decided.", kGauge},
       seconds(s.engine.watermark));
-}
-
-void add_refusals(Families& out, const EngineStats& engine) {
-  FamilyBuilder refusals({"picket_refusals_total", "Refused requests by code and cause.", kCounter},
-                         {"source", "code", "cause"});
-  for (const auto& [key, count] : engine.refusals) {
-    refusals.add({key.source, key.code, key.cause}, real(count));
-  }
-  refusals.finish(out);
-  add_single(out,
-             {"picket_series_overflow_total",
-              "Refusals counted under code \"other\" because the table was full.", kCounter},
-             real(engine.refusal_series_overflow));
 }
 
 // The rules that get series of their own, by index: all of a small set; of a large one those that
@@ -464,12 +242,8 @@ void add_latency(Families& out, const Snapshot& s) {
 std::vector<MetricFamily> collect_metrics(const Snapshot& snapshot) {
   Families out;
   add_process(out, snapshot);
-  add_ledger(out, snapshot);
-  add_rows(out, kSourceRows, snapshot.engine.sources, "source");
-  add_rows(out, kInputRows, snapshot.sources, "source");
-  add_push(out, snapshot);
+  add_source_families(out, snapshot);
   add_pipeline(out, snapshot);
-  add_refusals(out, snapshot.engine);
   add_rules(out, snapshot.engine);
   add_incidents(out, snapshot.engine);
   add_rows(out, kOutputRows, snapshot.outputs, "receiver");

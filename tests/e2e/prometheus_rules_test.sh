@@ -13,7 +13,7 @@ promtool check rules "$source"/config/prometheus/*.rules.yml
 promtool test rules "$source/tests/cases/prometheus_rules.yml"
 
 for metric in $(grep -oh 'picket_[a-z_]*_total' "$source"/config/prometheus/*.rules.yml | sort -u); do
-  if ! grep -q "\"$metric\"" "$source/daemon/metrics.cc"; then
+  if ! grep -q "\"$metric\"" "$source"/daemon/metrics*.cc; then
     echo "no such metric: $metric"
     exit 1
   fi
