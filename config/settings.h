@@ -51,6 +51,7 @@ struct PipelineSettings {
 struct DeadLetterSettings {
   std::string path = "dead_letter.log";  // empty: dead letters are counted only
   uint64_t max_bytes = 64 << 20;
+  bool operator==(const DeadLetterSettings&) const = default;
 };
 
 // Somebody who raises no alert until a certain day, whatever the rules say.

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ namespace picket {
 
 class Keeper;
 class Pipeline;
+struct Legacy;
 
 // What outlives every generation.
 struct GenerationParts {
@@ -44,34 +46,42 @@ class Generation {
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
-  // Builds everything and takes ports and folders. Nothing runs yet.
-  Diagnostics build();
-  // REQUIRES: build() went well; the input thread runs.
-  void start();
-  // Stops everything in order.
-  void end();
+  // Builds what is not in `legacy` and takes ports and folders. Nothing runs yet.
+  Diagnostics build(const Legacy& legacy);
+  // REQUIRES: build() went well with this legacy; the input thread runs.
+  void start(Legacy legacy);
+  // Stops everything in order, but for those inputs and outputs that `next` has too. Null: the
+  // process ends.
+  Legacy end(const Plan* next);
 
   // True when there are inputs and none has anything more to say.
   bool inputs_ended() const;
   const Plan& plan() const { return *plan_; }
+  std::shared_ptr<const Plan> shared_plan() const { return plan_; }
 
  private:
   class Reporter;
   using Checkpoints = std::vector<InputRunner::Checkpoints>;
 
-  void build_outputs(Diagnostics& diagnostics);
-  void build_inputs(Diagnostics& diagnostics);
+  void build_outputs(const Legacy& legacy, Diagnostics& diagnostics);
+  void build_inputs(const Legacy& legacy, Diagnostics& diagnostics);
+  Checkpoints load_checkpoints(const Legacy& legacy);
+  std::set<std::string> take_over_outputs(Legacy& legacy);
+  std::set<std::string> take_over_inputs(Legacy& legacy);
   void build_pipeline();
-  void restore();
-  Checkpoints load_checkpoints();
+  void restore_engine(const Legacy& legacy);
+  void resume_streams(Legacy& legacy, const std::set<std::string>& resumed);
+  void tell_of_alerts(const std::vector<Alert>& before);
+  void end_inputs(const Plan* next, Legacy& legacy);
+  void end_outputs(const Plan* next, Legacy& legacy);
 
   const std::shared_ptr<const Plan> plan_;
   const GenerationParts parts_;
   std::unique_ptr<DeadLetterFile> dead_letters_;
-  std::vector<std::unique_ptr<Delivery>> deliveries_;
+  std::vector<std::unique_ptr<Delivery>> deliveries_;  // null until start(): in the legacy
   std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<Pipeline> pipeline_;
-  std::vector<std::unique_ptr<InputRunner>> inputs_;
+  std::vector<std::unique_ptr<InputRunner>> inputs_;  // as deliveries_
   std::shared_ptr<Reporter> reporter_;
 };
 

@@ -59,7 +59,7 @@ Keeper::Keeper(KeeperOptions options, KeeperParts parts)
     : options_(std::move(options)),
       parts_(parts),
       outbox_(names_of(parts.deliveries)),
-      started_(parts.clock.now()),
+      process_{parts.clock.now(), {}},
       inputs_(options_.source_names.size()) {
   checkpoints_.notice = parts_.store.notice();
 }
@@ -101,9 +101,38 @@ void Keeper::on_alerts(std::vector<AlertEvent> alerts) {
   outbox_.add(std::move(alerts));
 }
 
-void Keeper::restore_outbox(const std::vector<StateChange>& rows) {
+void Keeper::take_over(KeeperLegacy legacy) {
+  changes_.merge(legacy.changes);
+  resolved_ = std::move(legacy.resolved);
+  checkpoints_ = std::move(legacy.checkpoints);
+  process_ = {legacy.started, std::move(legacy.counted)};
+  MutexLock lock(mutex_);
+  committed_ = std::move(legacy.committed);
+  health_ = std::move(legacy.health);
+}
+
+KeeperLegacy Keeper::leave() {
+  MutexLock lock(mutex_);
+  return {.changes = std::move(changes_),
+          .committed = std::move(committed_),
+          .resolved = std::move(resolved_),
+          .checkpoints = std::move(checkpoints_),
+          .health = std::move(health_),
+          .counted = parts_.published.latest()->engine,
+          .started = process_.started};
+}
+
+void Keeper::restore_outbox(const std::vector<StateChange>& rows,
+                            const std::set<std::string>& resumed) {
   std::vector<std::vector<Outgoing>> again = outbox_.restore(rows);
-  for (size_t i = 0; i < again.size(); ++i) parts_.deliveries[i]->push(std::move(again[i]));
+  for (size_t i = 0; i < again.size(); ++i) {
+    Delivery& delivery = *parts_.deliveries[i];
+    if (!resumed.contains(delivery.stats().name)) delivery.push(std::move(again[i]));
+  }
+}
+
+void Keeper::erase(StateKind kind, std::string key) {
+  changes_[{kind, key}] = {kind, key, {}, true};
 }
 
 // Also when the commit failed: an alert that goes out twice after a crash is better than one that
@@ -117,7 +146,8 @@ void Keeper::send() {
 void Keeper::settle() {
   std::vector<StateChange> rows;
   outbox_.collect(acked_by(parts_.deliveries), rows);
-  if (!rows.empty()) parts_.store.commit(rows);
+  if (rows.empty() || !parts_.store.commit(rows)) return;
+  for (StateChange& row : rows) changes_[{row.kind, row.key}] = std::move(row);
 }
 
 void Keeper::on_tick(Engine& engine, Timestamp now) {
@@ -235,6 +265,7 @@ std::vector<SourceSnapshot> Keeper::source_snapshots() {
 void Keeper::publish(Engine& engine, Timestamp now) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->engine = engine.stats();
+  snapshot->engine.count_on(process_.counted);
   snapshot->alerts = engine.active_alerts();
   snapshot->alerts.insert(snapshot->alerts.end(), resolved_.begin(), resolved_.end());
   snapshot->sources = source_snapshots();
@@ -245,9 +276,8 @@ void Keeper::publish(Engine& engine, Timestamp now) {
   PipelineLoad load = pipeline_->load();
   snapshot->pipeline = {load.queue_length, load.queue_capacity, load.queue_bytes,
                         load.batches_in_flight, options_.workers};
-  snapshot->reload.last_success = started_;
   snapshot->build = options_.build;
-  snapshot->started = started_;
+  snapshot->started = process_.started;
   snapshot->published = now;
   {
     MutexLock lock(mutex_);

@@ -15,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,19 @@ struct KeeperParts {
   const Clock& clock;
 };
 
+// What a keeper leaves to the one that works with the next generation.
+struct KeeperLegacy {
+  using StateKey = std::pair<StateKind, std::string>;
+
+  std::map<StateKey, StateChange> changes = {};       // not committed, as when the disk is full
+  std::map<std::string, std::string> committed = {};  // checkpoints that inputs are to hear of
+  std::deque<Alert> resolved = {};
+  CheckpointStats checkpoints = {};
+  HealthState health = {};
+  EngineStats counted = {};  // by all engines so far
+  Timestamp started{};
+};
+
 class Keeper final : public PipelineClient {
  public:
   Keeper(KeeperOptions options, KeeperParts parts);
@@ -68,16 +82,22 @@ class Keeper final : public PipelineClient {
   void on_tick(Engine& engine, Timestamp now) override;
   void on_end(Engine& engine, Timestamp now) override;
 
+  // Before everything else: goes on from where the former keeper left off.
+  void take_over(KeeperLegacy legacy);
   // Before the pipeline starts: takes in the outbox of the state file and hands to the outputs what
-  // they may not have got.
-  void restore_outbox(const std::vector<StateChange>& rows);
+  // they may not have got; not to those named in `resumed`, which still hold it.
+  void restore_outbox(const std::vector<StateChange>& rows, const std::set<std::string>& resumed);
+  // Before the pipeline starts: a row of the state file is of no use any more.
+  void erase(StateKind kind, std::string key);
   // Commits now. False when it failed; the changes are kept for the next try.
   bool commit(Engine& engine, Timestamp now);
   // After the pipeline and the outputs have ended: notes what these have got.
   void settle();
+  // After settle(): what the next keeper needs. Nothing else may be called after it.
+  KeeperLegacy leave();
 
  private:
-  using StateKey = std::pair<StateKind, std::string>;
+  using StateKey = KeeperLegacy::StateKey;
 
   void collect(Engine& engine);
   void send();
@@ -98,7 +118,11 @@ class Keeper final : public PipelineClient {
     Timestamp publish{};
     Timestamp status{};
   } last_;
-  const Timestamp started_;
+  // Of the process: since when, and what engines counted before this one.
+  struct {
+    Timestamp started{};
+    EngineStats counted{};
+  } process_;
   Mutex mutex_;
   std::vector<InputStats> inputs_ PICKET_THREAD(guarded_by(mutex_));
   HealthState health_ PICKET_THREAD(guarded_by(mutex_));

@@ -257,6 +257,15 @@ Result<int> resolve_schema(const RuleSet& rules, std::string_view name) {
               near ? "did you mean '" + *near + "'?" : "`picket check` lists them");
 }
 
+std::string describe_diagnostics(const Diagnostics& diagnostics) {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics) {
+    if (!text.empty()) text += '\n';
+    text += render(diagnostic);
+  }
+  return text;
+}
+
 void print_diagnostics(const Diagnostics& diagnostics) {
   std::map<std::string, std::string> texts;
   for (const Diagnostic& diagnostic : diagnostics) {

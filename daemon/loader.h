@@ -66,6 +66,9 @@ Result<int> resolve_schema(const RuleSet& rules, std::string_view name);
 // Adds what a `--schema` names, a file or a schema, to what is loaded.
 void add_schema(std::string_view name, LoadRequest& request);
 
+// One line each, without the text of the files, which may hold secrets.
+std::string describe_diagnostics(const Diagnostics& diagnostics);
+
 // Prints diagnostics for people on standard error, with the offending line where the file is at
 // hand.
 void print_diagnostics(const Diagnostics& diagnostics);

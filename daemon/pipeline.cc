@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <iterator>
 
 #include "daemon/log.h"
 #include "rules/engine.h"
@@ -45,6 +46,17 @@ Pipeline::~Pipeline() { finish(); }
 
 size_t Pipeline::restore(const EngineChanges& saved) { return engine_->restore(saved); }
 
+void Pipeline::resume(std::vector<PipelineStream> streams) {
+  MutexLock lock(streams_mutex_);
+  streams_.assign(std::move_iterator(streams.begin()), std::move_iterator(streams.end()));
+  announce_streams();
+}
+
+std::vector<PipelineStream> Pipeline::streams() {
+  MutexLock lock(streams_mutex_);
+  return {streams_.begin(), streams_.end()};
+}
+
 std::vector<Alert> Pipeline::active_alerts() { return engine_->active_alerts(); }
 
 void Pipeline::start() {
@@ -65,7 +77,7 @@ void Pipeline::finish() {
 
 StreamId Pipeline::open_stream(StreamInfo info) {
   MutexLock lock(streams_mutex_);
-  streams_.push_back({std::move(info), 0});
+  streams_.push_back({.info = std::move(info)});
   return static_cast<StreamId>(streams_.size() - 1);
 }
 
@@ -126,24 +138,30 @@ void Pipeline::run_engine() {
   client_.on_end(*engine_, clock_.now());
 }
 
+// Tells the engine of streams that it does not know yet.
+void Pipeline::announce_streams() {
+  for (size_t id = engine_->streams(); id < streams_.size(); ++id) {
+    const SourceOptions& source = sources_[streams_[id].info.source];
+    std::optional<Duration> lateness = source.lateness;
+    if (!lateness && source.fixed_schema >= 0) {
+      lateness = rules_->plans().schemas[static_cast<size_t>(source.fixed_schema)].lateness;
+    }
+    const StreamId stream = engine_->add_stream(streams_[id].info.source, lateness);
+    if (streams_[id].ended) engine_->end_stream(stream);
+  }
+}
+
 void Pipeline::take(HitBatch batch) {
   StreamInfo info;
   uint64_t first_line = 0;
   {
     MutexLock lock(streams_mutex_);
-    for (size_t id = engine_->streams(); id < streams_.size(); ++id) {
-      SourceId source = streams_[id].info.source;
-      std::optional<Duration> lateness = sources_[source].lateness;
-      int schema = sources_[source].fixed_schema;
-      if (!lateness && schema >= 0) {
-        lateness = rules_->plans().schemas[static_cast<size_t>(schema)].lateness;
-      }
-      engine_->add_stream(source, lateness);
-    }
-    StreamEntry& stream = streams_[batch.source.stream];
+    announce_streams();
+    PipelineStream& stream = streams_[batch.source.stream];
     info = stream.info;
     first_line = stream.lines;
     stream.lines += batch.stats.lines;
+    if (batch.source.kind == BatchKind::EndOfStream) stream.ended = true;
   }
   std::vector<AlertEvent> alerts;
   engine_->process(batch, clock_.now(), alerts);

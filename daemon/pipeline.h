@@ -47,6 +47,13 @@ struct PipelineOptions {
   EngineOptions engine = {};
 };
 
+// A stream as a pipeline leaves it to the next one.
+struct PipelineStream {
+  StreamInfo info = {};
+  uint64_t lines = 0;
+  bool ended = false;
+};
+
 struct PipelineLoad {
   uint64_t queue_length = 0;
   uint64_t queue_capacity = 0;
@@ -77,7 +84,10 @@ class Pipeline final : public BatchSink {
 
   // Before start(): puts saved state back. Returns the number of rows passed over.
   size_t restore(const EngineChanges& saved);
-  // Before start(): the alerts that fire after restore().
+  // Before start(), after restore(): takes over the streams of the pipeline before this one, which
+  // keep their numbers. REQUIRES: their sources are those of this pipeline.
+  void resume(std::vector<PipelineStream> streams);
+  // Before start() or after finish(): the alerts that fire.
   std::vector<Alert> active_alerts();
 
   void start();
@@ -90,16 +100,14 @@ class Pipeline final : public BatchSink {
   bool push(LineBatch batch) override;
 
   PipelineLoad load();
+  // After finish(): the streams by number.
+  std::vector<PipelineStream> streams();
 
  private:
-  struct StreamEntry {
-    StreamInfo info;
-    uint64_t lines = 0;  // engine thread only
-  };
-
   void work();
   void run_engine();
   void take(HitBatch batch);
+  void announce_streams() PICKET_THREAD(requires_capability(streams_mutex_));
   void hand_over(std::vector<AlertEvent>& alerts);
   BatchContext context_of(const LineBatch& batch);
 
@@ -114,7 +122,7 @@ class Pipeline final : public BatchSink {
   Mutex push_mutex_;
   uint64_t pushed_ PICKET_THREAD(guarded_by(push_mutex_)) = 0;
   Mutex streams_mutex_;
-  std::deque<StreamEntry> streams_ PICKET_THREAD(guarded_by(streams_mutex_));
+  std::deque<PipelineStream> streams_ PICKET_THREAD(guarded_by(streams_mutex_));
   std::vector<std::thread> workers_;
   std::thread engine_thread_;
 };

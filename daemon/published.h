@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -106,9 +107,21 @@ struct Snapshot {
 
 class PublishedState {
  public:
-  void publish(std::shared_ptr<const Snapshot> snapshot) {
+  void publish(std::shared_ptr<Snapshot> snapshot) {
+    std::shared_ptr<const Snapshot> old;  // released after the lock
     MutexLock lock(mutex_);
-    latest_.swap(snapshot);  // the old one is released after the lock, in `snapshot`
+    if (reload_) snapshot->reload = *reload_;
+    old = std::exchange(latest_, std::move(snapshot));
+  }
+  // What is known of reloads: it is in the latest snapshot at once and in all that follow, whoever
+  // publishes them.
+  void publish_reload(ReloadStats reload) {
+    std::shared_ptr<const Snapshot> old;
+    MutexLock lock(mutex_);
+    auto snapshot = std::make_shared<Snapshot>(*latest_);
+    snapshot->reload = reload;
+    reload_ = std::move(reload);
+    old = std::exchange(latest_, std::move(snapshot));
   }
   std::shared_ptr<const Snapshot> latest() const {
     MutexLock lock(mutex_);
@@ -117,6 +130,7 @@ class PublishedState {
 
  private:
   mutable Mutex mutex_;
+  std::optional<ReloadStats> reload_ PICKET_THREAD(guarded_by(mutex_));
   std::shared_ptr<const Snapshot> latest_ PICKET_THREAD(guarded_by(mutex_)) =
       std::make_shared<const Snapshot>();
 };

@@ -3,6 +3,11 @@
 // Threads: the main thread waits for what is to be done; one runs the HTTP server and the signals;
 // one the inputs; the others belong to the generation (generation.h).
 //
+// Reload: the new configuration is read, checked and compiled while the old one works. If anything
+// is wrong with it, nothing happens. Else the old generation ends, leaving to the new one what they
+// have in common (legacy.h). If that one cannot start after all, a new one of the old configuration
+// goes on.
+//
 // Errors: everything wrong with configuration, rules or files is collected and returned by make();
 // nothing has been started then.
 // Thread rule: made and run by the main thread.
@@ -35,6 +40,7 @@ class Runtime {
   Runtime& operator=(const Runtime&) = delete;
 
   // Returns when asked to stop (SIGTERM, SIGINT) or when every input has ended: an exit code.
+  // SIGHUP and POST /-/reload have the configuration read again.
   int run();
 
  private:
@@ -56,12 +62,19 @@ class Runtime {
     std::thread thread;
   };
 
-  Runtime() = default;
+  explicit Runtime(RunOptions options);
 
   Diagnostics build(std::shared_ptr<const Plan> plan);
+  std::unique_ptr<Generation> new_generation(std::shared_ptr<const Plan> plan);
   void build_http(const Settings& settings, Diagnostics& diagnostics);
   void start_control();
+  void await_signals();
+  // False: nothing runs any more.
+  bool reload();
+  Diagnostics replace_generation(std::shared_ptr<const Plan> plan);
   void shut_down();
+
+  const RunOptions options_;
 
   SystemClock clock_;
   RealDisk disk_;
@@ -70,9 +83,10 @@ class Runtime {
   Orders orders_;
   Loop control_;  // HTTP and signals
   Loop inputs_;
-  boost::asio::signal_set signals_{control_.io, SIGTERM, SIGINT};
+  boost::asio::signal_set signals_{control_.io, SIGTERM, SIGINT, SIGHUP};
   std::unique_ptr<HttpServer> http_;
-  std::unique_ptr<Generation> generation_;
+  ReloadStats reloads_;
+  std::unique_ptr<Generation> generation_;  // null only while it is replaced
 };
 
 }  // namespace picket

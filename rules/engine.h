@@ -84,6 +84,8 @@ class Engine {
   // stream's first event holds.
   StreamId add_stream(SourceId source, std::optional<Duration> lateness);
   size_t streams() const { return streams_.size(); }
+  // Nothing more will come of it, as after a batch of kind EndOfStream.
+  void end_stream(StreamId stream) { streams_[stream].ended = true; }
 
   // Takes the result of the next batch of its stream. `now` is the wall time.
   void process(const HitBatch& batch, Timestamp now, std::vector<AlertEvent>& out);

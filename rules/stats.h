@@ -79,6 +79,8 @@ struct RuleStats {
 
   // What its condition took over all evaluations, estimated from those that were timed.
   double seconds() const;
+  // Adds the counters of the same rule in an engine that worked before.
+  void count_on(const RuleStats& before);
 };
 
 struct GroupStats {
@@ -125,6 +127,10 @@ struct EngineStats {
   uint64_t cooldowns_dropped = 0;  // alerts that may open again too early, as too many rest
   uint64_t hits_pending = 0;       // in the reorder buffer
   Timestamp watermark{};
+
+  // Adds the counters of an engine that worked before this one. What it counted by source or rule
+  // goes to those of the same name or id; what is gone is left out. States stay as they are.
+  void count_on(const EngineStats& before);
 };
 
 }  // namespace picket

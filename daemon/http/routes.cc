@@ -59,6 +59,11 @@ HttpResponse alerts(const HttpRequest& request, const RouteContext& context) {
   return json_response(alerts_json(*context.state.latest(), {.status = wanted, .id = id}));
 }
 
+// StatusService answers it before it comes here.
+HttpResponse reload(const HttpRequest&, const RouteContext&) {
+  return http_error(503, "not available");
+}
+
 HttpResponse index(const HttpRequest&, const RouteContext&) {
   HttpResponse response{.body = "picket " PICKET_VERSION "\n\n"};
   for (const Route& route : routes()) {
@@ -72,6 +77,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/metrics", "metrics for Prometheus", metrics},
     {"GET", "/-/healthy", "200 while nothing needs attention, else 503 and the reason", healthy},
     {"GET", "/-/ready", "200 once the inputs are being read, else 503 and the reason", ready},
+    {"POST", "/-/reload", "reads the configuration again; 500 and why, if it is refused", reload},
     {"GET", "/api/v1/status", "the state of the daemon", status},
     {"GET", "/api/v1/alerts", "alerts; ?status=firing or resolved, ?id=", alerts},
     {"GET", "/api/v1/rules", "rules and what they matched", rules},

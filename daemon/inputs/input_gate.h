@@ -3,13 +3,13 @@
 // An input that a reload does not touch goes on running while the pipeline behind it is replaced.
 // Meanwhile its gate is closed: a push waits, holding the batch, and goes to the next pipeline. So
 // nothing is read twice and nothing is lost, also by inputs that cannot go back, such as a pipe.
-// Streams keep their numbers in the next pipeline, so the input need not know.
+// Streams keep their numbers in the next pipeline (Pipeline::resume), so the input need not know.
 //
 // Invariants
 //  1. A batch goes to exactly one pipeline, or its push() returned false.
 //  2. After close() returned, nothing is on its way to the former pipeline.
 // Thread rule: open_stream() and push() from the input's thread; the rest from the owner of the
-// pipelines.
+// pipelines. Tested by tests/daemon/inputs/input_gate_test.cc.
 #pragma once
 
 #include "daemon/inputs/input.h"

@@ -13,9 +13,10 @@ namespace picket {
 namespace asio = boost::asio;
 
 Result<std::unique_ptr<InputRunner>> InputRunner::make(const InputSettings& settings,
+                                                       std::string identity,
                                                        const RunnerContext& context,
                                                        Checkpoints checkpoints) {
-  std::unique_ptr<InputRunner> runner(new InputRunner(settings.name, context));
+  std::unique_ptr<InputRunner> runner(new InputRunner(settings, std::move(identity), context));
   for (const InputKind& kind : input_kinds()) {
     if (kind.type != settings.type) continue;
     PICKET_TRY(runner->input_,
@@ -33,6 +34,13 @@ Result<std::unique_ptr<InputRunner>> InputRunner::make(const InputSettings& sett
   }
   return fail(settings.node->where(), "there is no such type of input");
 }
+
+InputRunner::InputRunner(const InputSettings& settings, std::string identity,
+                         const RunnerContext& context)
+    : name_(settings.name),
+      identity_(std::move(identity)),
+      input_io_(context.input_io),
+      on_end_(context.on_end) {}
 
 InputRunner::~InputRunner() {
   if (!started_) return;
@@ -74,6 +82,24 @@ void InputRunner::end() {
   receiving_.work.reset();
   if (receiving_.thread.joinable()) receiving_.thread.join();
   started_ = false;
+}
+
+InputStats InputRunner::stats() const {
+  InputStats stats = input_->stats();
+  stats.bytes_read += before_.bytes_read;
+  stats.rotations += before_.rotations;
+  stats.truncations += before_.truncations;
+  stats.read_errors += before_.read_errors;
+  if (!stats.push || !before_.push) return stats;
+  PushStats& push = *stats.push;
+  push.requests += before_.push->requests;
+  for (size_t i = 0; i < push.refused.size(); ++i) push.refused[i] += before_.push->refused[i];
+  push.spool_records += before_.push->spool_records;
+  push.spool_syncs += before_.push->spool_syncs;
+  push.spool_errors += before_.push->spool_errors;
+  push.spool_lost_bytes += before_.push->spool_lost_bytes;
+  push.spool_torn_bytes += before_.push->spool_torn_bytes;
+  return stats;
 }
 
 bool InputRunner::ended() const {

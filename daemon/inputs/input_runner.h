@@ -37,7 +37,9 @@ class InputRunner {
  public:
   using Checkpoints = std::map<std::string, std::string>;
 
+  // `identity`: all that it is made from, see Plan.
   static Result<std::unique_ptr<InputRunner>> make(const InputSettings& settings,
+                                                   std::string identity,
                                                    const RunnerContext& context,
                                                    Checkpoints checkpoints);
   // Ends what still runs.
@@ -57,9 +59,13 @@ class InputRunner {
 
   InputGate& gate() { return gate_; }
   const std::string& name() const { return name_; }
+  const std::string& identity() const { return identity_; }
   // Any thread: the input has nothing more to say, as at the end of a pipe.
   bool ended() const;
-  InputStats stats() const { return input_->stats(); }
+  // Counters go on from those of the runner before this one, if there was one.
+  InputStats stats() const;
+  // Before start().
+  void count_on(InputStats before) { before_ = std::move(before); }
   void committed(const Checkpoint& checkpoint) { input_->committed(checkpoint); }
 
  private:
@@ -72,10 +78,10 @@ class InputRunner {
     std::thread thread;
   };
 
-  InputRunner(std::string name, const RunnerContext& context)
-      : name_(std::move(name)), input_io_(context.input_io), on_end_(context.on_end) {}
+  InputRunner(const InputSettings& settings, std::string identity, const RunnerContext& context);
 
   const std::string name_;
+  const std::string identity_;
   boost::asio::io_context& input_io_;
   const std::function<void()> on_end_;
   Receiving receiving_;
@@ -83,6 +89,7 @@ class InputRunner {
   std::unique_ptr<Input> input_;
   std::shared_ptr<boost::asio::cancellation_signal> cancel_ =
       std::make_shared<boost::asio::cancellation_signal>();
+  InputStats before_;
   bool started_ = false;
   mutable Mutex mutex_;
   CondVar changed_;

@@ -173,6 +173,19 @@ Delivery::~Delivery() {
   if (thread_.joinable()) stop(state_->clock->steady());
 }
 
+void Delivery::count_on(const OutputStats& before) {
+  MutexLock lock(state_->mutex);
+  OutputStats& stats = state_->stats;
+  stats.sent += before.sent;
+  stats.errors += before.errors;
+  stats.dropped += before.dropped;
+  stats.latency_sum += before.latency_sum;
+  stats.latency_count += before.latency_count;
+  for (size_t i = 0; i < stats.latency_buckets.size() && i < before.latency_buckets.size(); ++i) {
+    stats.latency_buckets[i].second += before.latency_buckets[i].second;
+  }
+}
+
 void Delivery::start() {
   thread_ = std::thread([state = state_] { run(*state); });
 }

@@ -47,6 +47,8 @@ class Delivery {
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
+  // Before start(): counts on from what the delivery before this one, of the same name, counted.
+  void count_on(const OutputStats& before);
   void start();
   // Never blocks on the output.
   void push(std::vector<Outgoing> events);

@@ -100,7 +100,7 @@ constexpr char kFails[] =
 
 class KeeperWithOutput : public KeeperTest {
  protected:
-  KeeperWithOutput() : KeeperTest(1) { keeper_.restore_outbox({}); }
+  KeeperWithOutput() : KeeperTest(1) { keeper_.restore_outbox({}, {}); }
   Delivery& delivery() { return *deliveries_[0]; }
 };
 
@@ -188,7 +188,7 @@ TEST_F(KeeperWithOutput, AfterACrashWhatWasNotAcknowledgedGoesOutAgain) {
   Deliveries deliveries = null_outputs(1, clock_);
   Keeper revived({.source_names = {"s"}, .source_types = {"file"}},
                  {store_, *dead_, deliveries, published_, clock_});
-  revived.restore_outbox(store_.load(StateKind::Outbox));
+  revived.restore_outbox(store_.load(StateKind::Outbox), {});
   EXPECT_EQ(deliveries[0]->stats().queue_length, 1U);
 }
 

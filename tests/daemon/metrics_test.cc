@@ -145,7 +145,7 @@ TEST(Metrics, CollectorReadsTheLatestState) {
   PublishedState state;
   const MetricsCollector collector(state);
   const size_t families = collector.Collect().size();
-  state.publish(std::make_shared<const Snapshot>(sample()));
+  state.publish(std::make_shared<Snapshot>(sample()));
   EXPECT_EQ(collector.Collect().size(), families);
 }
 

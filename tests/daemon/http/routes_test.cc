@@ -15,7 +15,7 @@ struct Site {
     return answer({.method = "GET", .path = path, .query = query}, {state});
   }
   void publish(Snapshot snapshot) {
-    state.publish(std::make_shared<const Snapshot>(std::move(snapshot)));
+    state.publish(std::make_shared<Snapshot>(std::move(snapshot)));
   }
 };
 
