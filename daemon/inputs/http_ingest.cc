@@ -17,13 +17,13 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <fstream>
 #include <memory>
 #include <utility>
 
 #include "daemon/http/server.h"
 #include "daemon/inputs/ingest_service.h"
 #include "daemon/inputs/input.h"
+#include "daemon/inputs/secret_file.h"
 #include "daemon/inputs/spool_feed.h"
 #include "daemon/log.h"
 
@@ -32,7 +32,6 @@ namespace {
 
 constexpr uint64_t kSpoolMaxLeast = 16 << 20;
 constexpr uint64_t kUnpackedMost = 1 << 30;  // a record of the spool holds less than 4 GiB
-constexpr size_t kTokenBytesMax = 4096;
 constexpr int64_t kConnectionsMost = 20'000;
 
 struct Options {
@@ -48,26 +47,6 @@ struct Options {
 Location place_of(const Node& node, std::string_view key) {
   const Node* at = node.find(key);
   return (at ? at : &node)->where();
-}
-
-// The content of the file without the white space around it.
-std::string read_token(const Node& at, Diagnostics& diagnostics) {
-  const std::string path = read_string(at, diagnostics).value_or("");
-  std::ifstream file(path, std::ios::binary);
-  std::string token(kTokenBytesMax + 1, '\0');
-  file.read(token.data(), static_cast<std::streamsize>(token.size()));
-  token.resize(static_cast<size_t>(file.gcount()));
-  if (file.bad() || (!file.is_open() && !path.empty())) {
-    diagnostics.push_back({at.where(), fmt::format("'{}' cannot be read", path)});
-    return {};
-  }
-  constexpr std::string_view kSpace = " \t\r\n";
-  token.erase(0, token.find_first_not_of(kSpace));
-  token.resize(token.find_last_not_of(kSpace) + 1);
-  if (token.empty() || token.size() > kTokenBytesMax) {
-    diagnostics.push_back({at.where(), "the token must be of 1 to 4096 bytes"});
-  }
-  return token;
 }
 
 Result<Options> parse(const Node& node) {
@@ -86,7 +65,7 @@ Result<Options> parse(const Node& node) {
                            "write an IP address and a port, such as 127.0.0.1:9618"});
   }
   if (const Node* file = reader.optional("token_file")) {
-    options.token = read_token(*file, diagnostics);
+    options.token = read_secret(*file, diagnostics);
   }
   options.body_max = reader.bytes("body_max", options.body_max);
   options.unpacked_max = reader.bytes("unpacked_max", options.unpacked_max);

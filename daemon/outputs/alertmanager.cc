@@ -31,15 +31,6 @@ struct Options {
   int64_t batch = 256;
 };
 
-// Only what can be sent to safely and shown in an error: no credentials, spaces or line breaks.
-bool is_base_url(std::string_view url) {
-  const size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
-  if (scheme == 0 || url.size() == scheme || url[scheme] == '/' || url[scheme] == ':') return false;
-  return std::ranges::all_of(url, [](char c) {
-    return c > ' ' && c < 0x7F && c != '@' && c != '?' && c != '#' && c != '\\' && c != '"';
-  });
-}
-
 Result<Options> parse(const Node& node) {
   Diagnostics diagnostics;
   MapReader map(node, "output", diagnostics);

@@ -1,8 +1,6 @@
-// The only user of libcurl among the outputs that speak to Alertmanager.
 // Tested by tests/daemon/outputs/alertmanager_test.cc.
 #include "daemon/outputs/post_queue.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,25 +13,16 @@ namespace {
 
 constexpr size_t kAnswerBytesMax = 512;  // enough to quote in an error
 
-size_t keep_answer(char* data, size_t size, size_t count, void* answer) {
-  auto& text = *static_cast<std::string*>(answer);
-  text.append(data,
-              std::min(size * count, kAnswerBytesMax - std::min(text.size(), kAnswerBytesMax)));
-  return size * count;
-}
-
-int check_abort(void* abort, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<const std::atomic<bool>*>(abort)->load() ? 1 : 0;
-}
-
-using Headers = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
-
-// Without "Expect" curl would wait a second for a go-ahead before larger bodies.
-Headers json_headers() {
-  curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
-  list = curl_slist_append(list, "Expect:");
-  return {list, &curl_slist_free_all};
-}
+class AnswerStart final : public HttpAnswerSink {
+ public:
+  void on_status(int) override {}
+  void on_header(std::string_view, std::string_view) override {}
+  bool on_data(std::string_view bytes) override {
+    text.append(bytes.substr(0, kAnswerBytesMax - text.size()));
+    return true;
+  }
+  std::string text;
+};
 
 }  // namespace
 
@@ -51,17 +40,12 @@ bool Round::wait_any(std::chrono::steady_clock::time_point deadline) {
   return arrived_;
 }
 
-PostQueue::PostQueue(PostOptions options) : options_(std::move(options)) {
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  curl_ = curl_easy_init();
+PostQueue::PostQueue(PostOptions options)
+    : options_(std::move(options)), client_({.timeout = options_.timeout}, abort_) {
   thread_ = std::thread([this] { run(); });
 }
 
-PostQueue::~PostQueue() {
-  stop(std::chrono::steady_clock::now());
-  curl_easy_cleanup(curl_);
-  curl_global_cleanup();
-}
+PostQueue::~PostQueue() { stop(std::chrono::steady_clock::now()); }
 
 void PostQueue::post(const std::shared_ptr<const std::vector<AlertBody>>& bodies,
                      const std::shared_ptr<Round>& round, bool replace) {
@@ -124,40 +108,20 @@ void PostQueue::record(const std::string& error, std::optional<PostFailure> fail
 // A body that is refused does not keep the next one from being sent, but a receiver that is not
 // there is not asked twice.
 bool PostQueue::send(const Job& job) {
-  if (curl_ == nullptr) {
-    record("out of memory", PostFailure::Unavailable);
-    return false;
-  }
-  const Headers headers = json_headers();
   bool arrived = true;
   for (const AlertBody& body : *job.bodies) {
-    std::string answer;
-    curl_easy_reset(curl_);  // keeps the connection
-    curl_easy_setopt(curl_, CURLOPT_URL, options_.url.c_str());
-    curl_easy_setopt(curl_, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl_, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl_, CURLOPT_HTTPHEADER, headers.get());
-    curl_easy_setopt(curl_, CURLOPT_USERAGENT, "picket/" PICKET_VERSION);
-    curl_easy_setopt(curl_, CURLOPT_POSTFIELDS, body.json.data());
-    curl_easy_setopt(curl_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.json.size()));
-    curl_easy_setopt(curl_, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
-    curl_easy_setopt(curl_, CURLOPT_WRITEFUNCTION, keep_answer);
-    curl_easy_setopt(curl_, CURLOPT_WRITEDATA, &answer);
-    curl_easy_setopt(curl_, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl_, CURLOPT_XFERINFOFUNCTION, check_abort);
-    curl_easy_setopt(curl_, CURLOPT_XFERINFODATA, &abort_);
-    const CURLcode code = curl_easy_perform(curl_);
-    if (code != CURLE_OK) {
-      record(fmt::format("{}: {}", options_.url, curl_easy_strerror(code)),
-             PostFailure::Unavailable);
+    AnswerStart answer;
+    const HttpOutcome outcome =
+        client_.post({options_.url, {"Content-Type: application/json"}, body.json}, answer);
+    if (!outcome.error.empty()) {
+      record(fmt::format("{}: {}", options_.url, outcome.error), PostFailure::Unavailable);
       return false;
     }
-    long status = 0;
-    curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &status);
+    const int status = outcome.status;
     if (status / 100 == 2) continue;
     arrived = false;
     std::string text = fmt::format("{}: status {}: ", options_.url, status);
-    append_printable(text, answer);
+    append_printable(text, answer.text);
     const bool later = status >= 500 || status == 429;
     record(text, later ? PostFailure::Unavailable : PostFailure::Refused);
     if (later) return false;

@@ -4,7 +4,7 @@
 // because whoever fills the queue repeats its content anyway and newer content is better.
 //
 // Invariants: at most kQueueMax posts wait, the oldest give way; every post reports to its Round.
-// Thread rule: all calls from one owner thread; the queue's own thread runs curl.
+// Thread rule: all calls from one owner thread; the queue's own thread sends.
 // Errors: outcomes are reported through Round and take_failure(); nothing is thrown.
 // Tested by tests/daemon/outputs/alertmanager_test.cc.
 #pragma once
@@ -19,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/http/client.h"
 #include "daemon/mutex.h"
 #include "daemon/outputs/alert_book.h"
 
@@ -89,8 +90,8 @@ class PostQueue {
   bool idle_ PICKET_THREAD(guarded_by(mutex_)) = true;
   std::string last_error_ PICKET_THREAD(guarded_by(mutex_));
   std::optional<PostFailure> failure_ PICKET_THREAD(guarded_by(mutex_));
-  std::atomic<bool> abort_ = false;  // looked at by curl while a transfer runs
-  void* curl_ = nullptr;             // CURL*, used by the thread only
+  std::atomic<bool> abort_ = false;  // looked at while a request runs
+  HttpClient client_;                // used by the thread only
   std::thread thread_;
 };
 

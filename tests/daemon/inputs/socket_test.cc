@@ -3,10 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +12,7 @@
 #include <fstream>
 
 #include "tests/daemon/inputs/input_harness.h"
+#include "tests/support/certificate.h"
 #include "tests/support/http_receiver.h"
 
 namespace picket {
@@ -140,29 +138,11 @@ TEST_F(SocketTest, OnlyAStaleSocketIsReplaced) {
   ::close(fd);
 }
 
-// A key and a certificate that it has signed itself.
-void write_certificate(const std::string& certificate_path, const std::string& key_path) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_set_pubkey(certificate, key);
-  X509_sign(certificate, key, EVP_sha256());
-  std::FILE* file = std::fopen(certificate_path.c_str(), "w");
-  PEM_write_X509(file, certificate);
-  std::fclose(file);
-  file = std::fopen(key_path.c_str(), "w");
-  PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(file);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-}
-
 TEST_F(SocketTest, TlsLinesArriveAndPlainOnesDoNot) {
   std::filesystem::create_directories(input_.state_folder);
   const std::string certificate = input_.state_folder + "/cert.pem";
   const std::string key = input_.state_folder + "/key.pem";
-  write_certificate(certificate, key);
+  testing::write_certificate(certificate, key);
   const std::string tls = fmt::format(", tls: {{certificate: '{}', key: '{}'}}", certificate, key);
   input_.start("tcp", tcp_yaml(tls));
 
