@@ -125,6 +125,7 @@ void write_input(JsonWriter& json, const SourceSnapshot& source) {
   json.member("rotations", source.input.rotations);
   json.member("truncations", source.input.truncations);
   json.member("read_errors", source.input.read_errors);
+  json.member("gaps", source.input.gaps);
   json.member("folders_unwatched", source.input.folders_unwatched);
   json.member("lines_in_flight", source.lines_in_flight);
   json.member("last_error", source.input.last_error);
