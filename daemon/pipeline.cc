@@ -44,7 +44,9 @@ Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, std::vector<SourceOptio
 
 Pipeline::~Pipeline() { finish(); }
 
-size_t Pipeline::restore(const EngineChanges& saved) { return engine_->restore(saved); }
+size_t Pipeline::restore(const EngineChanges& saved, const RuleSet* former) {
+  return engine_->restore(saved, former);
+}
 
 void Pipeline::resume(std::vector<PipelineStream> streams) {
   MutexLock lock(streams_mutex_);

@@ -39,6 +39,7 @@
 
 namespace picket {
 
+class HitTranslation;
 class MatchEvent;
 
 // The opening of an alert, as correlations that count its rule see it.
@@ -109,7 +110,8 @@ class Engine {
   EngineChanges take_changes();
   // Puts back what take_changes() gave, rows in any order. Rows of rules that are gone or mean
   // something else now are passed over; damaged ones too. Returns the number passed over.
-  size_t restore(const EngineChanges& saved);
+  // `former`: the rules it worked with, if they may be others; hits that wait are then translated.
+  size_t restore(const EngineChanges& saved, const RuleSet* former = nullptr);
 
  private:
   // engine.cc: streams, order and groups
@@ -159,10 +161,10 @@ class Engine {
   bool restore_group(const EngineChanges::Row& row);
   bool restore_alert(const EngineChanges::Row& row);
   std::string encode_meta() const;
-  bool restore_meta(std::string_view meta);
+  bool restore_meta(std::string_view meta, const RuleSet* former);
   bool restore_streams(std::string_view& in);
   bool restore_cooling(std::string_view& in);
-  bool restore_pending(std::string_view& in);
+  bool restore_pending(std::string_view& in, HitTranslation* translation);
 
   const RuleHead& head(const CorrelationProgram& program) const {
     return *rules_->rules()[program.rule].head;

@@ -12,8 +12,8 @@
 // Each value ends in a hash of its key and the bytes before, so that a damaged row is not believed.
 // Volume: a row per group that took a hit since the last commit, typically a few hundred bytes.
 // A reader passes over rows that it cannot read or whose rule is gone, and counts them; rows of
-// another version, or hits of another rule set (rule ids would mean other rules), are passed over
-// too.
+// another version are passed over too, and so are hits of another rule set (rule ids would mean
+// other rules) unless that is at hand (hit_translation.h).
 //
 // Tested by snapshot_test.cc.
 #include <xxhash.h>
@@ -22,6 +22,7 @@
 
 #include "rules/bytes.h"
 #include "rules/engine.h"
+#include "rules/hit_translation.h"
 
 namespace picket {
 namespace {
@@ -121,11 +122,11 @@ std::string Engine::encode_meta() const {
   return meta;
 }
 
-size_t Engine::restore(const EngineChanges& saved) {
+size_t Engine::restore(const EngineChanges& saved, const RuleSet* former) {
   size_t passed_over = 0;
   for (const auto& row : saved.groups) passed_over += !restore_group(row);
   for (const auto& row : saved.alerts) passed_over += !restore_alert(row);
-  if (!saved.meta.empty()) passed_over += !restore_meta(saved.meta);
+  if (!saved.meta.empty()) passed_over += !restore_meta(saved.meta, former);
   return passed_over;
 }
 
@@ -187,7 +188,7 @@ bool Engine::restore_alert(const EngineChanges::Row& row) {
   return true;
 }
 
-bool Engine::restore_meta(std::string_view in) {
+bool Engine::restore_meta(std::string_view in, const RuleSet* former) {
   uint32_t version = 0;
   int64_t mark = 0;
   if (!unseal(kMetaKey, in) || !take_bytes(in, version) || version != kMetaVersion ||
@@ -196,8 +197,11 @@ bool Engine::restore_meta(std::string_view in) {
   }
   time_.mark = timestamp_ms(mark);
   uint64_t fingerprint = 0;
-  return restore_streams(in) && restore_cooling(in) && take_bytes(in, fingerprint) &&
-         fingerprint == rules_->fingerprint() && restore_pending(in);
+  if (!restore_streams(in) || !restore_cooling(in) || !take_bytes(in, fingerprint)) return false;
+  if (fingerprint == rules_->fingerprint()) return restore_pending(in, nullptr);
+  if (former == nullptr || fingerprint != former->fingerprint()) return false;
+  HitTranslation translation(*former, *rules_);
+  return restore_pending(in, &translation);
 }
 
 bool Engine::restore_streams(std::string_view& in) {
@@ -234,7 +238,7 @@ bool Engine::restore_cooling(std::string_view& in) {
   return true;
 }
 
-bool Engine::restore_pending(std::string_view& in) {
+bool Engine::restore_pending(std::string_view& in, HitTranslation* translation) {
   uint32_t count = 0;
   if (!take_bytes(in, count)) return false;
   for (uint32_t i = 0; i < count; ++i) {
@@ -247,7 +251,7 @@ bool Engine::restore_pending(std::string_view& in) {
     }
     hit.key = timestamp_ms(key);
     hit.time = timestamp_ms(time);
-    pending_.hits.push(hit);
+    if (translation == nullptr || translation->translate(hit.record)) pending_.hits.push(hit);
   }
   return in.empty();
 }
