@@ -121,5 +121,38 @@ TEST(Pipeline, PushIsRefusedOnceInputIsClosedAndWhatWasTakenIsProcessed) {
   EXPECT_EQ(recorder.stats.sources.at(0).decode.events, 1u);
 }
 
+TEST(Pipeline, StreamsKeepTheirNumbersInTheNextPipeline) {
+  ManualClock clock;
+  Recorder recorder;
+  const auto push = [](Pipeline& pipeline, StreamId stream, BatchKind kind) {
+    LineBatch batch;
+    batch.stream = stream;
+    batch.kind = kind;
+    if (kind == BatchKind::Lines) batch.bytes = PaddedBytes("{}\n");
+    EXPECT_TRUE(pipeline.push(std::move(batch)));
+  };
+  Pipeline first(test_rules(kThreeFails), {{.name = "s"}}, {}, clock, recorder);
+  first.start();
+  EXPECT_EQ(first.open_stream({.source = 0, .file = "a"}), 0U);
+  EXPECT_EQ(first.open_stream({.source = 0, .file = "b"}), 1U);
+  push(first, 0, BatchKind::EndOfStream);
+  push(first, 1, BatchKind::Lines);
+  first.finish();
+  const std::vector<PipelineStream> streams = first.streams();
+  ASSERT_EQ(streams.size(), 2U);
+  EXPECT_TRUE(streams[0].ended);
+  EXPECT_FALSE(streams[1].ended);
+
+  Pipeline second(test_rules(kThreeFails), {{.name = "s"}}, {}, clock, recorder);
+  second.resume(streams);
+  second.start();
+  EXPECT_EQ(second.open_stream({.source = 0, .file = "c"}), 2U);
+  push(second, 1, BatchKind::Lines);
+  push(second, 2, BatchKind::Lines);
+  second.finish();
+  EXPECT_EQ(recorder.files, (std::vector<std::string>{"a", "b", "b", "c"}));
+  EXPECT_EQ(recorder.first_lines, (std::vector<uint64_t>{0, 0, 1, 0}));
+}
+
 }  // namespace
 }  // namespace picket
