@@ -17,6 +17,12 @@ InputSettings parse_input(const Node& node, Diagnostics& diagnostics) {
   input.type = reader.required_string("type");
   if (reader.optional("lateness")) input.lateness = reader.duration("lateness", {});
   input.max_line = reader.bytes("max_line", input.max_line);
+  const std::string overload = reader.string("overload", "block");
+  if (overload == "shed") {
+    input.overload = Overload::Shed;
+  } else if (overload != "block") {
+    diagnostics.push_back({node.find("overload")->where(), "overload is either block or shed", ""});
+  }
   const Node* schema = reader.optional("schema");
   if (schema && schema->is_map()) {
     Result<Schema> own = parse_schema(*schema);

@@ -1,12 +1,13 @@
 // Settings: the sections of picket.yaml.
 //
 // Only what the process itself needs is parsed here. Each input and output parses its own options
-// from its Node; what is common to all inputs (name, type, schema, lateness, max_line) stands here.
+// from its Node; what is common to all inputs (kCommonInputKeys) stands here.
 // config/picket.yaml documents every key.
 //
 // Thread rule: immutable after parse; the Nodes live as long as the Settings.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -20,6 +21,16 @@
 
 namespace picket {
 
+// The keys that parse_settings() reads of every input; the input itself passes over them.
+inline constexpr std::array kCommonInputKeys = {"name",     "type",     "schema",
+                                                "lateness", "max_line", "overload"};
+
+// What an input does while the pipeline is full.
+enum class Overload : uint8_t {
+  Block,  // it waits
+  Shed,   // it reads on, and what does not fit is dropped, counted and reported
+};
+
 struct InputSettings {
   std::string name = {};
   std::string type = {};
@@ -27,6 +38,7 @@ struct InputSettings {
   std::optional<Schema> own_schema = {};  // written inside the input
   std::optional<std::chrono::milliseconds> lateness = {};  // instead of the schema's
   uint64_t max_line = 16 << 20;
+  Overload overload = Overload::Block;
   const Node* node = nullptr;
 };
 

@@ -68,7 +68,15 @@ void check_inputs(const Settings& settings, Diagnostics& diagnostics) {
                          .name = input.name,
                          .max_line = input.max_line};
     auto made = kind->make(*input.node, std::move(context));
-    if (!made) append(diagnostics, std::move(made).error());
+    if (!made) {
+      append(diagnostics, std::move(made).error());
+    } else if (input.overload == Overload::Shed && (*made)->stats().push) {
+      // Its lines were acknowledged, and the spool is the place where they can wait.
+      diagnostics.push_back({place_of(*input.node, "overload"),
+                             fmt::format("an input of type {} cannot shed", input.type),
+                             "lines wait in its spool; spool_max bounds that, and then the sender "
+                             "is told to come back"});
+    }
   }
 }
 

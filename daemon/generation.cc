@@ -76,8 +76,10 @@ std::vector<SourceOptions> source_options(const Plan& plan) {
   std::vector<SourceOptions> sources;
   for (const InputSettings& input : plan.settings.inputs) {
     const Result<int> schema = resolve_schema(*plan.rules, input.schema);  // checked by load_plan()
-    sources.push_back(
-        {.name = input.name, .fixed_schema = schema.value_or(-1), .lateness = input.lateness});
+    sources.push_back({.name = input.name,
+                       .fixed_schema = schema.value_or(-1),
+                       .lateness = input.lateness,
+                       .shed = input.overload == Overload::Shed});
   }
   return sources;
 }

@@ -59,7 +59,7 @@ Keeper::Keeper(KeeperOptions options, KeeperParts parts)
     : options_(std::move(options)),
       parts_(parts),
       outbox_(names_of(parts.deliveries)),
-      process_{parts.clock.now(), {}},
+      process_{parts.clock.now(), {}, {}},
       inputs_(options_.source_names.size()) {
   checkpoints_.notice = parts_.store.notice();
 }
@@ -105,20 +105,24 @@ void Keeper::take_over(KeeperLegacy legacy) {
   changes_.merge(legacy.changes);
   resolved_ = std::move(legacy.resolved);
   checkpoints_ = std::move(legacy.checkpoints);
-  process_ = {legacy.started, std::move(legacy.counted)};
+  process_ = {legacy.started, std::move(legacy.counted), std::move(legacy.lines)};
   MutexLock lock(mutex_);
   committed_ = std::move(legacy.committed);
   health_ = std::move(legacy.health);
 }
 
 KeeperLegacy Keeper::leave() {
+  const std::shared_ptr<const Snapshot> last = parts_.published.latest();
+  std::map<std::string, LedgerCounts> lines;
+  for (const SourceSnapshot& source : last->sources) lines.emplace(source.name, source.lines);
   MutexLock lock(mutex_);
   return {.changes = std::move(changes_),
           .committed = std::move(committed_),
           .resolved = std::move(resolved_),
           .checkpoints = std::move(checkpoints_),
           .health = std::move(health_),
-          .counted = parts_.published.latest()->engine,
+          .counted = last->engine,
+          .lines = std::move(lines),
           .started = process_.started};
 }
 
@@ -254,10 +258,15 @@ std::vector<Keeper::Committed> Keeper::take_committed() {
 
 std::vector<SourceSnapshot> Keeper::source_snapshots() {
   std::vector<SourceSnapshot> sources;
+  const std::vector<LedgerCounts> ledger = pipeline_->ledger();
   MutexLock lock(mutex_);
   for (size_t i = 0; i < options_.source_names.size(); ++i) {
-    sources.push_back(
-        {.name = options_.source_names[i], .type = options_.source_types[i], .input = inputs_[i]});
+    sources.push_back({.name = options_.source_names[i],
+                       .type = options_.source_types[i],
+                       .input = inputs_[i],
+                       .lines = ledger[i]});
+    const auto before = process_.lines.find(options_.source_names[i]);
+    if (before != process_.lines.end()) sources.back().lines.count_on(before->second);
   }
   return sources;
 }

@@ -57,6 +57,7 @@ struct KeeperLegacy {
   CheckpointStats checkpoints = {};
   HealthState health = {};
   EngineStats counted = {};  // by all engines so far
+  std::map<std::string, LedgerCounts> lines = {};  // by source, as far as `counted` goes
   Timestamp started{};
 };
 
@@ -122,6 +123,7 @@ class Keeper final : public PipelineClient {
   struct {
     Timestamp started{};
     EngineStats counted{};
+    std::map<std::string, LedgerCounts> lines{};
   } process_;
   Mutex mutex_;
   std::vector<InputStats> inputs_ PICKET_THREAD(guarded_by(mutex_));

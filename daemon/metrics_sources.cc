@@ -7,15 +7,17 @@
 namespace picket {
 namespace {
 
-const SourceSnapshot* find_source(const Snapshot& s, const std::string& name) {
-  for (const SourceSnapshot& source : s.sources) {
-    if (source.name == name) return &source;
+// Nothing when the source has had no stream yet.
+DecodeStats decoded_of(const Snapshot& s, const std::string& name) {
+  for (const SourceStats& source : s.engine.sources) {
+    if (source.name == name) return source.decode;
   }
-  return nullptr;
+  return {};
 }
 
-// read = processed + dead letters + dropped + in flight, for every source at every scrape: the four
-// parts are published together and their sum is computed here.
+// read = processed + dead letters + dropped + in flight, for every source at every scrape. What was
+// read is counted where lines come in and the other parts where they end up, so that a line that
+// got lost in between shows as an imbalance.
 void add_ledger(Families& out, const Snapshot& s) {
   FamilyBuilder read({"picket_lines_read_total", "Lines taken from inputs.", kCounter}, {"source"});
   FamilyBuilder processed(
@@ -28,31 +30,27 @@ void add_ledger(Families& out, const Snapshot& s) {
                         {"source", "reason"});
   FamilyBuilder flight({"picket_lines_in_flight", "Lines read and not yet counted.", kGauge},
                        {"source"});
-  const auto add_source = [&](std::string_view name, const DecodeStats& decode,
-                              const SourceSnapshot* source) {
-    uint64_t total = decode.lines;
+  FamilyBuilder imbalance({"picket_ledger_imbalance_lines",
+                           "Lines read that are neither processed, dead letters, dropped nor in "
+                           "flight; 0 unless picket has a fault.",
+                           kGauge},
+                          {"source"});
+  for (const SourceSnapshot& source : s.sources) {
+    const DecodeStats decode = decoded_of(s, source.name);
     for (size_t i = 1; i < kDecodeErrors; ++i) {
-      dead.add({name, to_text(static_cast<DecodeError>(i))}, real(decode.dead[i]));
+      dead.add({source.name, to_text(static_cast<DecodeError>(i))}, real(decode.dead[i]));
     }
     for (size_t i = 0; i < kLineDrops; ++i) {
-      const uint64_t count = source ? source->lines_dropped[i] : 0;
-      dropped.add({name, kLineDropNames[i]}, real(count));
-      total += count;
+      dropped.add({source.name, kLineDropNames[i]}, real(source.lines.dropped[i]));
     }
-    const uint64_t waiting = source ? source->lines_in_flight : 0;
-    flight.add({name}, real(waiting));
-    processed.add({name}, real(decode.lines - decode.dead_letters()));
-    read.add({name}, real(total + waiting));
-  };
-  for (const SourceStats& stats : s.engine.sources) {
-    add_source(stats.name, stats.decode, find_source(s, stats.name));
+    read.add({source.name}, real(source.lines.read));
+    processed.add({source.name}, real(decode.lines - decode.dead_letters()));
+    flight.add({source.name}, real(source.lines.in_flight));
+    imbalance.add({source.name}, static_cast<double>(source.lines.imbalance(decode)));
   }
-  for (const SourceSnapshot& source : s.sources) {
-    const bool counted = std::ranges::any_of(
-        s.engine.sources, [&](const SourceStats& stats) { return stats.name == source.name; });
-    if (!counted) add_source(source.name, {}, &source);
+  for (FamilyBuilder* family : {&read, &processed, &dead, &dropped, &flight, &imbalance}) {
+    family->finish(out);
   }
-  for (FamilyBuilder* family : {&read, &processed, &dead, &dropped, &flight}) family->finish(out);
 }
 
 constexpr Row<SourceStats> kSourceRows[] = {

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iterator>
+#include <utility>
 
 #include "daemon/log.h"
 #include "rules/engine.h"
@@ -29,6 +30,23 @@ void guarded(const char* what, const Work& work) {
   }
 }
 
+bool is_checkpoint(const LineBatch& batch) {
+  return batch.kind == BatchKind::Lines && batch.bytes.size() == 0;
+}
+
+// A checkpoint of a dropped batch replaces the waiting one of its stream and key, if nothing but
+// other checkpoints lies between. Where a stream or a key passes to another, as in a rotation, the
+// order stays as it was: forgetting the old name must not come before knowing the new one.
+Fold fold_checkpoint(LineBatch& waiting, LineBatch& batch) {
+  if (!is_checkpoint(waiting) || !is_checkpoint(batch)) return Fold::Stop;
+  const bool same_stream = waiting.stream == batch.stream;
+  const bool same_key = waiting.checkpoint.key == batch.checkpoint.key;
+  if (same_stream != same_key) return Fold::Stop;
+  if (!same_stream) return Fold::Past;
+  waiting = std::move(batch);
+  return Fold::Into;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, std::vector<SourceOptions> sources,
@@ -40,7 +58,8 @@ Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, std::vector<SourceOptio
       client_(client),
       engine_(std::make_unique<Engine>(rules_, names_of(sources_), options_.engine)),
       queue_({.items_max = 256, .weight_max = options_.queue_bytes}),
-      results_(options_.workers * uint64_t{2} + 2) {}
+      results_(options_.workers * uint64_t{2} + 2),
+      ledger_(sources_.size()) {}
 
 Pipeline::~Pipeline() { finish(); }
 
@@ -83,21 +102,36 @@ StreamId Pipeline::open_stream(StreamInfo info) {
   return static_cast<StreamId>(streams_.size() - 1);
 }
 
+SourceId Pipeline::source_of(StreamId stream) {
+  MutexLock lock(streams_mutex_);
+  return streams_[stream].info.source;
+}
+
 bool Pipeline::push(LineBatch batch) {
-  MutexLock lock(push_mutex_);
-  batch.sequence = pushed_;
-  uint64_t weight = batch.bytes.capacity();
-  if (!queue_.push(std::move(batch), weight)) return false;
-  ++pushed_;
+  const SourceId source = source_of(batch.stream);
+  const uint64_t lines = count_lines(batch);
+  batch.lines = lines;
+  ledger_.read(source, lines);
+  const uint64_t weight = batch.bytes.capacity();
+  const bool taken = sources_[source].shed ? push_or_shed(std::move(batch))
+                                           : queue_.push(std::move(batch), weight);
+  if (!taken) ledger_.withdraw(source, lines);
+  return taken;
+}
+
+bool Pipeline::push_or_shed(LineBatch batch) {
+  if (queue_.try_push(batch, batch.bytes.capacity())) return true;
+  const SourceId source = source_of(batch.stream);
+  const uint64_t lines = std::exchange(batch.lines, 0);
+  batch.bytes = PaddedBytes(size_t{0});
+  if (batch.kind == BatchKind::OversizeLine) batch.kind = BatchKind::Lines;
+  if (!queue_.push_folding(std::move(batch), &fold_checkpoint)) return false;
+  ledger_.drop(source, LineDrop::Overload, lines);
   return true;
 }
 
 BatchContext Pipeline::context_of(const LineBatch& batch) {
-  SourceId source = 0;
-  {
-    MutexLock lock(streams_mutex_);
-    source = streams_[batch.stream].info.source;
-  }
+  const SourceId source = source_of(batch.stream);
   BatchContext context;
   context.fixed_schema = sources_[source].fixed_schema;
   if (options_.max_future_skew > Duration(0)) {
@@ -108,7 +142,9 @@ BatchContext Pipeline::context_of(const LineBatch& batch) {
 
 void Pipeline::work() {
   Processor processor(rules_, nullptr, &steady_nanoseconds);
-  while (std::optional<LineBatch> batch = queue_.pop()) {
+  uint64_t sequence = 0;
+  while (std::optional<LineBatch> batch = queue_.pop(sequence)) {
+    batch->sequence = sequence;
     BatchContext context = context_of(*batch);
     HitBatch result = results_.blank();
     processor.process(*std::move(batch), context, result);
@@ -167,6 +203,7 @@ void Pipeline::take(HitBatch batch) {
   }
   std::vector<AlertEvent> alerts;
   engine_->process(batch, clock_.now(), alerts);
+  ledger_.taken(info.source, batch.source.lines);
   client_.on_batch(info, batch, first_line);
   hand_over(alerts);
   results_.recycle(std::move(batch));

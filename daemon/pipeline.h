@@ -7,6 +7,12 @@
 //  1. Results reach the engine in push order, so alerts do not depend on the number of workers.
 //  2. Memory is bounded: the queue by bytes, results by how far a worker may be ahead.
 //  3. Everything that push() accepted is processed before finish() returns.
+//  4. The ledger balances whenever the client is called: see daemon/ledger.h.
+//
+// Overload: while the queue is full, push() of a source that blocks waits. A source that sheds
+// never waits: the lines of such a batch are dropped and counted, and what is left of the batch,
+// its checkpoint, takes its place in the order, so that a restart goes on behind what was dropped.
+// Checkpoints of dropped batches that follow each other are folded into one per file.
 //
 // Thread rule: push() and open_stream() from any thread; start() and finish() from the owner; the
 // client is called on the engine thread only.
@@ -22,6 +28,7 @@
 
 #include "daemon/clock.h"
 #include "daemon/inputs/input.h"
+#include "daemon/ledger.h"
 #include "daemon/mutex.h"
 #include "daemon/ordered_results.h"
 #include "daemon/queue.h"
@@ -38,6 +45,7 @@ struct SourceOptions {
   std::string name = {};
   int fixed_schema = -1;
   std::optional<Duration> lateness = {};
+  bool shed = false;  // instead of waiting for room
 };
 
 struct PipelineOptions {
@@ -103,8 +111,12 @@ class Pipeline final : public BatchSink {
   PipelineLoad load();
   // After finish(): the streams by number.
   std::vector<PipelineStream> streams();
+  // By source. Together with engine stats that are read in the same call of the client it balances.
+  std::vector<LedgerCounts> ledger() const { return ledger_.counts(); }
 
  private:
+  bool push_or_shed(LineBatch batch);
+  SourceId source_of(StreamId stream);
   void work();
   void run_engine();
   void take(HitBatch batch);
@@ -120,8 +132,7 @@ class Pipeline final : public BatchSink {
   std::unique_ptr<Engine> engine_;
   Queue<LineBatch> queue_;
   OrderedResults results_;
-  Mutex push_mutex_;
-  uint64_t pushed_ PICKET_THREAD(guarded_by(push_mutex_)) = 0;
+  Ledger ledger_;
   Mutex streams_mutex_;
   std::deque<PipelineStream> streams_ PICKET_THREAD(guarded_by(streams_mutex_));
   std::vector<std::thread> workers_;

@@ -8,16 +8,15 @@
 // Thread rule: PublishedState from any thread; a Snapshot is const once published.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "daemon/inputs/input.h"
+#include "daemon/ledger.h"
 #include "daemon/mutex.h"
 #include "daemon/outputs/output.h"
 #include "rules/alert.h"
@@ -26,23 +25,12 @@
 
 namespace picket {
 
-// Why a line that was read is neither an event nor a dead letter.
-enum class LineDrop : uint8_t {
-  Overload,  // the input cannot be slowed down (a datagram socket) and the queue was full
-  Policy,    // the configuration says so
-  Count_,
-};
-constexpr size_t kLineDrops = static_cast<size_t>(LineDrop::Count_);
-constexpr std::array<std::string_view, kLineDrops> kLineDropNames = {"overload", "policy"};
-
-// What the daemon knows of one source beyond the engine's SourceStats of the same name. Lines in
-// flight were read but are not in the engine's counts yet.
+// What the daemon knows of one source beyond the engine's SourceStats of the same name.
 struct SourceSnapshot {
   std::string name = {};
   std::string type = {};  // kind of input, e.g. "file"
   InputStats input = {};
-  uint64_t lines_in_flight = 0;
-  std::array<uint64_t, kLineDrops> lines_dropped = {};
+  LedgerCounts lines = {};
 };
 
 // The file that keeps what could not be decoded.

@@ -4,6 +4,9 @@
 // batches nor a few huge ones can fill the memory. An item that is heavier than the whole bound is
 // let through when the queue is empty; otherwise it could never pass.
 //
+// An item that must not wait may be folded into one that waits already (push_folding). Such items
+// weigh nothing and may exceed items_max by folded_max.
+//
 // Invariants
 //  1. What push() accepted is popped exactly once, in order, also after close().
 //  2. After close() no push() is accepted and no waiter sleeps on.
@@ -24,6 +27,14 @@ namespace picket {
 struct QueueBounds {
   size_t items_max = 1024;
   uint64_t weight_max = 64 << 20;
+  size_t folded_max = 4096;  // beyond items_max
+};
+
+// What becomes of a new item at the sight of one that waits.
+enum class Fold : uint8_t {
+  Into,  // the waiting one has taken it in
+  Past,  // they may change places: look at the next older one
+  Stop,  // they may not
 };
 
 template <class T>
@@ -50,10 +61,38 @@ class Queue {
     return true;
   }
 
+  // For an item without weight. Asks `fold(waiting, item)` of the waiting ones, newest first, until
+  // one says Into or Stop; unless it went into one it is put at the end. Waits only when folded_max
+  // is reached. False when the queue is or becomes closed.
+  template <class Ask>
+  bool push_folding(T item, const Ask& fold) {
+    std::unique_lock lock(mutex_);
+    while (!closed_) {
+      for (auto entry = items_.rbegin(); entry != items_.rend(); ++entry) {
+        const Fold answer = fold(entry->item, item);
+        if (answer == Fold::Into) return true;
+        if (answer == Fold::Stop) break;
+      }
+      if (items_.size() < bounds_.items_max + bounds_.folded_max) {
+        put(std::move(item), 0);
+        return true;
+      }
+      room_.wait(lock);
+    }
+    return false;
+  }
+
   // Waits for an item. Nothing once the queue is closed and empty.
   std::optional<T> pop() {
     std::unique_lock lock(mutex_);
     ready_.wait(lock, [&] { return closed_ || !items_.empty(); });
+    return take();
+  }
+  // As pop(); `number` becomes how many items were popped before.
+  std::optional<T> pop(uint64_t& number) {
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [&] { return closed_ || !items_.empty(); });
+    number = popped_;
     return take();
   }
 
@@ -110,6 +149,7 @@ class Queue {
     if (items_.empty()) return std::nullopt;
     Entry entry = std::move(items_.front());
     items_.pop_front();
+    ++popped_;
     weight_ -= entry.weight;
     // Several pushers may wait for different weights: waking one could wake the one that still
     // does not fit.
@@ -123,6 +163,7 @@ class Queue {
   std::condition_variable ready_;
   std::deque<Entry> items_;
   uint64_t weight_ = 0;
+  uint64_t popped_ = 0;
   bool closed_ = false;
 };
 

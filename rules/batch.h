@@ -67,9 +67,13 @@ struct LineBatch {
   StreamId stream = 0;
   uint64_t offset = 0;  // of the first byte in the stream
   uint64_t oversize_length = 0;
+  uint64_t lines = 0;   // set by the pipeline: count_lines() of what was pushed
   Timestamp arrival{};  // wall time at which it was read; the time of lines that carry none
   PaddedBytes bytes = {};
   Checkpoint checkpoint = {};
 };
+
+// The lines in a batch, blank ones included: what DecodeStats::lines will be once it was decoded.
+uint64_t count_lines(const LineBatch& batch);
 
 }  // namespace picket

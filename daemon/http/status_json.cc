@@ -127,7 +127,9 @@ void write_input(JsonWriter& json, const SourceSnapshot& source) {
   json.member("read_errors", source.input.read_errors);
   json.member("gaps", source.input.gaps);
   json.member("folders_unwatched", source.input.folders_unwatched);
-  json.member("lines_in_flight", source.lines_in_flight);
+  json.member("lines_read", source.lines.read);
+  json.member("lines_in_flight", source.lines.in_flight);
+  json.member("lines_dropped", source.lines.dropped_lines());
   json.member("last_error", source.input.last_error);
   if (source.input.push) write_push(json, *source.input.push);
   json.end_object();

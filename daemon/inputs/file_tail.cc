@@ -25,6 +25,7 @@
 #include <memory>
 #include <utility>
 
+#include "config/settings.h"
 #include "daemon/inputs/file_set.h"
 #include "daemon/inputs/folder_watch.h"
 #include "daemon/inputs/input.h"
@@ -48,8 +49,7 @@ struct Options {
 Result<Options> parse(const Node& node) {
   Diagnostics diagnostics;
   MapReader reader(node, "file input", diagnostics);
-  for (const auto* common : {"name", "type", "schema", "lateness", "max_line"})
-    reader.optional(common);
+  for (const char* common : kCommonInputKeys) reader.optional(common);
   Options options;
   if (const Node* paths = reader.require("paths")) {
     options.files.patterns = reader.strings("paths");

@@ -20,6 +20,7 @@
 #include <memory>
 #include <utility>
 
+#include "config/settings.h"
 #include "daemon/http/server.h"
 #include "daemon/inputs/ingest_service.h"
 #include "daemon/inputs/input.h"
@@ -52,8 +53,7 @@ Location place_of(const Node& node, std::string_view key) {
 Result<Options> parse(const Node& node) {
   Diagnostics diagnostics;
   MapReader reader(node, "http input", diagnostics);
-  for (const auto* common : {"name", "type", "schema", "lateness", "max_line"})
-    reader.optional(common);
+  for (const char* common : kCommonInputKeys) reader.optional(common);
   Options options;
   options.listen_text = reader.required_string("listen");
   const auto address = parse_listen_address(options.listen_text);

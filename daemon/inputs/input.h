@@ -135,7 +135,7 @@ class Input {
 };
 
 // Builds an input of one kind from its config node ("type" already looked at). `keys` common to all
-// inputs (name, type, schema, lateness, max_line) are known to it.
+// inputs (kCommonInputKeys in config/settings.h) are passed over.
 using MakeInput = Result<std::unique_ptr<Input>> (*)(const Node& node, InputContext context);
 
 struct InputKind {

@@ -33,6 +33,7 @@
 #include <memory>
 #include <utility>
 
+#include "config/settings.h"
 #include "daemon/http/server.h"
 #include "daemon/inputs/input.h"
 #include "daemon/inputs/line_server.h"
@@ -65,8 +66,7 @@ struct Options {
 
 // What both kinds understand.
 Options parse_common(MapReader& reader, const Node& node, Diagnostics& diagnostics) {
-  for (const auto* common : {"name", "type", "schema", "lateness", "max_line"})
-    reader.optional(common);
+  for (const char* common : kCommonInputKeys) reader.optional(common);
   Options options;
   options.server.connections_max =
       static_cast<size_t>(reader.integer("connections_max", 256, 1, kConnectionsMost));

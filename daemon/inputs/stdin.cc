@@ -25,6 +25,7 @@
 #include <span>
 #include <utility>
 
+#include "config/settings.h"
 #include "daemon/inputs/input.h"
 #include "daemon/inputs/line_cutter.h"
 
@@ -146,8 +147,7 @@ void Stdin::failed(int error) {
 Result<std::unique_ptr<Input>> make_stdin_input(const Node& node, InputContext context) {
   Diagnostics diagnostics;
   MapReader reader(node, "stdin input", diagnostics);
-  for (const auto* common : {"name", "type", "schema", "lateness", "max_line"})
-    reader.optional(common);
+  for (const char* common : kCommonInputKeys) reader.optional(common);
   reader.finish();
   if (has_errors(diagnostics)) return std::unexpected(std::move(diagnostics));
   return std::make_unique<Stdin>(std::move(context));

@@ -27,7 +27,7 @@ TEST(Settings, ReadsEverySection) {
   ParsedSettings parsed = parse(R"(
 inputs:
   - {name: api, type: file, paths: ["/var/log/*.ndjson"], schema: unkey.api_requests, lateness: 5s}
-  - {name: in, type: stdin, max_line: 1MiB}
+  - {name: in, type: stdin, max_line: 1MiB, overload: shed}
 outputs:
   - {type: file, path: "-"}
 http: {listen: "[::1]:0"}
@@ -45,6 +45,8 @@ max_future_skew: 1h
   EXPECT_EQ(settings.inputs[0].schema, "unkey.api_requests");
   EXPECT_EQ(settings.inputs[0].lateness, std::chrono::seconds(5));
   EXPECT_EQ(settings.inputs[1].max_line, 1u << 20);
+  EXPECT_EQ(settings.inputs[0].overload, Overload::Block);
+  EXPECT_EQ(settings.inputs[1].overload, Overload::Shed);
   EXPECT_FALSE(settings.inputs[1].lateness.has_value());
   ASSERT_EQ(settings.outputs.size(), 1u);
   EXPECT_EQ(settings.outputs[0].name, "file");
@@ -95,6 +97,13 @@ inputs:
   ASSERT_TRUE(parsed.settings.inputs[0].own_schema.has_value());
   EXPECT_EQ(parsed.settings.inputs[0].schema, "edge");
   EXPECT_NE(parsed.settings.inputs[0].own_schema->field("http.response.status_code"), nullptr);
+}
+
+TEST(Settings, OverloadIsBlockOrShed) {
+  const auto parsed = parse("inputs:\n  - {name: a, type: stdin, overload: drop}\n");
+  ASSERT_EQ(parsed.diagnostics.size(), 1u);
+  EXPECT_EQ(parsed.diagnostics[0].message, "overload is either block or shed");
+  EXPECT_EQ(parsed.diagnostics[0].where.column, 38u);
 }
 
 TEST(Settings, ReportsEveryMistakeAtItsPlace) {

@@ -86,6 +86,15 @@ TEST(Check, WhatIsWrittenMustNotBeRead) {
                      "(give one of them another name or folder)"}));
 }
 
+TEST(Check, AnInputWithASpoolCannotShed) {
+  EXPECT_EQ(problems("inputs:\n"
+                     "  - {name: a, type: stdin, overload: shed}\n"
+                     "  - {name: b, type: tcp, listen: '127.0.0.1:0', overload: block}\n"
+                     "  - {name: c, type: tcp, listen: '127.0.0.1:0', overload: shed}\n"),
+            Strings({"4:59 an input of type tcp cannot shed (lines wait in its spool; spool_max "
+                     "bounds that, and then the sender is told to come back)"}));
+}
+
 TEST(Check, LeavesNoFileBehind) {
   namespace fs = std::filesystem;
   const fs::path folder =

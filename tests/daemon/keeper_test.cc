@@ -6,40 +6,11 @@
 #include "rules/engine.h"
 #include "rules/processor.h"
 #include "tests/support/manual_clock.h"
+#include "tests/support/memory_store.h"
 #include "tests/support/test_rules.h"
 
 namespace picket {
 namespace {
-
-// A store in memory that can refuse.
-class FakeStore final : public Store {
- public:
-  std::vector<StateChange> load(StateKind kind) override {
-    std::vector<StateChange> found;
-    for (const auto& [key, change] : rows) {
-      if (key.first == kind) found.push_back(change);
-    }
-    return found;
-  }
-  std::error_code commit(const std::vector<StateChange>& changes) override {
-    if (full) return std::make_error_code(std::errc::no_space_on_device);
-    for (const StateChange& change : changes) {
-      if (change.erase) {
-        rows.erase({change.kind, change.key});
-      } else {
-        rows[{change.kind, change.key}] = change;
-      }
-    }
-    return {};
-  }
-  const std::string& notice() const override { return notice_; }
-
-  bool full = false;
-  std::map<std::pair<StateKind, std::string>, StateChange> rows;
-
- private:
-  std::string notice_;
-};
 
 class NullOutput final : public Output {
  public:
@@ -82,7 +53,7 @@ class KeeperTest : public testing::Test {
   }
 
   ManualClock clock_;
-  FakeStore store_;
+  MemoryStore store_;
   std::unique_ptr<DeadLetterFile> dead_ = *DeadLetterFile::open("", 1024);
   Deliveries deliveries_;
   PublishedState published_;

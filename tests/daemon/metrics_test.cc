@@ -21,7 +21,8 @@ Snapshot sample() {
   api.decode.secrets_redacted = 6;
   api.decode.dead[static_cast<size_t>(DecodeError::NotJson)] = 8;
   s.engine.sources = {api};
-  s.sources = {{.name = "api", .lines_in_flight = 7, .lines_dropped = {3, 0}}, {.name = "idle"}};
+  s.sources = {{.name = "api", .lines = {.read = 110, .in_flight = 7, .dropped = {3, 0}}},
+               {.name = "idle"}};
   s.engine.refusals[{"api", "err:unkey:authorization:forbidden", "protected_resource"}] = 5;
   s.engine.alerts_active[3] = 2;
   s.outputs = {{.name = "am",
@@ -40,6 +41,15 @@ TEST(Metrics, LedgerBalances) {
   EXPECT_THAT(text,
               HasSubstr("picket_lines_dropped_total{source=\"api\",reason=\"overload\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("picket_lines_in_flight{source=\"api\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("picket_ledger_imbalance_lines{source=\"api\"} 0\n"));
+}
+
+TEST(Metrics, ALineThatGotLostShowsAsAnImbalance) {
+  Snapshot s = sample();
+  s.sources[0].lines.read += 2;
+  EXPECT_THAT(metrics_text(s), HasSubstr("picket_ledger_imbalance_lines{source=\"api\"} 2\n"));
+  s.sources[0].lines.read -= 5;
+  EXPECT_THAT(metrics_text(s), HasSubstr("picket_ledger_imbalance_lines{source=\"api\"} -3\n"));
 }
 
 TEST(Metrics, KnownSeriesStartAtZero) {

@@ -56,6 +56,55 @@ TEST(Queue, RefusedItemIsUntouched) {
   EXPECT_EQ(*second, 2);
 }
 
+TEST(Queue, PopTellsHowManyWerePoppedBefore) {
+  Queue<int> queue({10, 100});
+  for (int i = 0; i < 3; ++i) queue.push(i);
+  uint64_t number = 7;
+  for (uint64_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(queue.pop(number), static_cast<int>(i));
+    EXPECT_EQ(number, i);
+  }
+}
+
+// Items of the same ten fold into each other; a multiple of 100 lets nothing past.
+Fold same_ten(int& waiting, int& item) {
+  if (waiting % 100 == 0) return Fold::Stop;
+  if (waiting / 10 != item / 10) return Fold::Past;
+  waiting = item;
+  return Fold::Into;
+}
+
+TEST(Queue, FoldedItemsNeedNoRoomAndKeepTheirPlace) {
+  Queue<int> queue({.items_max = 2, .weight_max = 100});
+  queue.push(100, 60);
+  queue.push(200, 40);
+  for (int item : {11, 21, 12, 22, 13}) EXPECT_TRUE(queue.push_folding(item, &same_ten));
+  int heavy = 300;
+  EXPECT_FALSE(queue.try_push(heavy, 1));
+  std::vector<int> popped;
+  queue.close();
+  while (auto item = queue.pop()) popped.push_back(*item);
+  EXPECT_EQ(popped, (std::vector{100, 200, 13, 22}));
+}
+
+TEST(Queue, AnItemIsNotFoldedPastOneThatStopsIt) {
+  Queue<int> queue({.items_max = 8, .weight_max = 100});
+  for (int item : {11, 100, 12, 13}) EXPECT_TRUE(queue.push_folding(item, &same_ten));
+  queue.close();
+  EXPECT_FALSE(queue.push_folding(14, &same_ten));
+  std::vector<int> popped;
+  while (auto item = queue.pop()) popped.push_back(*item);
+  EXPECT_EQ(popped, (std::vector{11, 100, 13}));
+}
+
+TEST(Queue, FoldedItemsAreBoundedToo) {
+  Queue<int> queue({.items_max = 1, .weight_max = 100, .folded_max = 2});
+  for (int item : {100, 200, 300}) EXPECT_TRUE(queue.push_folding(item, &same_ten));
+  std::thread pusher([&] { EXPECT_TRUE(queue.push_folding(400, &same_ten)); });
+  for (int item : {100, 200, 300, 400}) EXPECT_EQ(queue.pop(), item);
+  pusher.join();
+}
+
 TEST(Queue, CloseKeepsWhatWasAccepted) {
   Queue<int> queue({10, 100});
   queue.push(1);

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace picket {
 namespace {
@@ -43,6 +45,27 @@ TEST(PaddedBytes, WrittenThroughData) {
   EXPECT_EQ(bytes.view(), "");
   bytes.append("");
   EXPECT_EQ(bytes.size(), 0u);
+}
+
+TEST(LineBatch, LinesAreCountedAsTheDecoderCountsThem) {
+  LineBatch batch;
+  EXPECT_EQ(count_lines(batch), 0u);
+  for (const auto& [text, lines] :
+       std::vector<std::pair<std::string, uint64_t>>{{"", 0},
+                                                     {"\n", 1},
+                                                     {"a", 1},
+                                                     {"a\n", 1},
+                                                     {"a\nb", 2},
+                                                     {"\n\n\n", 3},
+                                                     {std::string(1000, '\n'), 1000},
+                                                     {std::string(256, 'x') + "\n" + "y", 2}}) {
+    batch.bytes = PaddedBytes(std::string_view(text));
+    EXPECT_EQ(count_lines(batch), lines) << text;
+  }
+  batch.kind = BatchKind::OversizeLine;
+  EXPECT_EQ(count_lines(batch), 1u);
+  batch.kind = BatchKind::EndOfStream;
+  EXPECT_EQ(count_lines(batch), 0u);
 }
 
 }  // namespace
