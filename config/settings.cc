@@ -16,6 +16,7 @@ InputSettings parse_input(const Node& node, Diagnostics& diagnostics) {
   input.name = reader.required_string("name");
   input.type = reader.required_string("type");
   if (reader.optional("lateness")) input.lateness = reader.duration("lateness", {});
+  if (reader.optional("silent_after")) input.silent_after = reader.duration("silent_after", {});
   input.max_line = reader.bytes("max_line", input.max_line);
   const std::string overload = reader.string("overload", "block");
   if (overload == "shed") {
@@ -100,6 +101,15 @@ const std::vector<Node>& list_of(MapReader& reader, std::string_view key,
   return node ? node->items() : kNothing.items();
 }
 
+void parse_self_watch(const Node& node, SelfWatchSettings& watch, Diagnostics& diagnostics) {
+  MapReader reader(node, "self_watch", diagnostics);
+  watch.lag_bytes_max = reader.bytes("lag_bytes_max", watch.lag_bytes_max);
+  watch.lag_age_max = reader.duration("lag_age_max", watch.lag_age_max);
+  watch.patience = reader.duration("patience", watch.patience);
+  watch.resolve_after = reader.duration("resolve_after", watch.resolve_after);
+  reader.finish();
+}
+
 void parse_sections(MapReader& reader, Settings& settings, Diagnostics& diagnostics) {
   if (const Node* node = reader.optional("http")) {
     MapReader http(*node, "http", diagnostics);
@@ -126,6 +136,9 @@ void parse_sections(MapReader& reader, Settings& settings, Diagnostics& diagnost
     settings.dead_letter.path = dead.string("path", settings.dead_letter.path);
     settings.dead_letter.max_bytes = dead.bytes("max_bytes", settings.dead_letter.max_bytes);
     dead.finish();
+  }
+  if (const Node* node = reader.optional("self_watch")) {
+    parse_self_watch(*node, settings.self_watch, diagnostics);
   }
   if (const Node* node = reader.optional("placeholders")) {
     if (!node->is_map()) diagnostics.push_back({node->where(), "placeholders must be a map", ""});

@@ -22,8 +22,8 @@
 namespace picket {
 
 // The keys that parse_settings() reads of every input; the input itself passes over them.
-inline constexpr std::array kCommonInputKeys = {"name",     "type",     "schema",
-                                                "lateness", "max_line", "overload"};
+inline constexpr std::array kCommonInputKeys = {"name",     "type",     "schema",      "lateness",
+                                                "max_line", "overload", "silent_after"};
 
 // What an input does while the pipeline is full.
 enum class Overload : uint8_t {
@@ -39,6 +39,7 @@ struct InputSettings {
   std::optional<std::chrono::milliseconds> lateness = {};  // instead of the schema's
   uint64_t max_line = 16 << 20;
   Overload overload = Overload::Block;
+  std::optional<std::chrono::milliseconds> silent_after = {};  // an alert when nothing came so long
   const Node* node = nullptr;
 };
 
@@ -66,6 +67,14 @@ struct DeadLetterSettings {
   bool operator==(const DeadLetterSettings&) const = default;
 };
 
+// When picket raises alerts about itself.
+struct SelfWatchSettings {
+  uint64_t lag_bytes_max = 256 << 20;  // unread, of one input
+  std::chrono::milliseconds lag_age_max = std::chrono::minutes(5);
+  std::chrono::milliseconds patience = std::chrono::seconds(30);
+  std::chrono::milliseconds resolve_after = std::chrono::minutes(1);
+};
+
 // Somebody who raises no alert until a certain day, whatever the rules say.
 struct AllowEntry {
   std::string kind = {};  // address, key_id, workspace_id, principal_arn
@@ -90,6 +99,7 @@ struct Settings {
   StateSettings state = {};
   PipelineSettings pipeline = {};
   DeadLetterSettings dead_letter = {};
+  SelfWatchSettings self_watch = {};
   std::vector<std::string> rules = {};    // empty: the packs that ship
   std::vector<std::string> schemas = {};  // beside those that ship
   std::vector<AllowEntry> allow = {};

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -15,6 +16,9 @@ namespace picket {
 namespace {
 
 constexpr size_t kBufferBytes = 64 << 10;
+// What waits while the disk is full.
+constexpr size_t kPendingBytesMax = 1 << 20;
+constexpr mode_t kMode = 0600;
 
 std::string base64(std::string_view bytes) {
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
@@ -32,69 +36,113 @@ std::string error_text() { return std::system_category().message(errno); }
 Result<std::unique_ptr<DeadLetterFile>> DeadLetterFile::open(std::string path, uint64_t max_bytes) {
   std::unique_ptr<DeadLetterFile> file(new DeadLetterFile(std::move(path), max_bytes));
   if (!file->path_.empty() && !file->reopen()) {
-    return fail({file->path_, 0, 0}, "the dead-letter file cannot be opened: " + file->last_error_);
+    return fail({file->path_, 0, 0},
+                "the dead-letter file cannot be opened: " + file->stats_.last_error);
   }
   return file;
 }
 
 DeadLetterFile::~DeadLetterFile() {
   flush();
-  if (descriptor_ >= 0) ::close(descriptor_);
+  close();
 }
 
-bool DeadLetterFile::reopen() {
+void DeadLetterFile::close() {
   if (descriptor_ >= 0) ::close(descriptor_);
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (descriptor_ < 0) {
-    last_error_ = error_text();
-    return false;
-  }
+  descriptor_ = -1;
+  size_ = 0;
+}
+
+// O_NONBLOCK, so that a FIFO of that name cannot hold up the daemon.
+bool DeadLetterFile::reopen() {
+  close();
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  descriptor_ = ::open(path_.c_str(), kFlags, kMode);
+  if (descriptor_ < 0) return failed(error_text());
   struct stat info {};
-  size_ = ::fstat(descriptor_, &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+  if (::fstat(descriptor_, &info) != 0 || !S_ISREG(info.st_mode)) {
+    close();
+    return failed("it is no regular file");
+  }
+  // One that was made by hand may be open to others.
+  if ((info.st_mode & 0777) != kMode && ::fchmod(descriptor_, kMode) != 0) {
+    const std::string why = error_text();
+    close();
+    return failed(why);
+  }
+  size_ = static_cast<uint64_t>(info.st_size);
   return true;
 }
 
-void DeadLetterFile::write(const DeadLetterRecord& record) {
-  if (path_.empty()) {
-    ++dropped_;
-    return;
-  }
-  buffer_ += to_line(record);
-  ++buffered_;
-  if (buffer_.size() >= kBufferBytes) flush();
+bool DeadLetterFile::failed(std::string why) {
+  stats_.last_error = std::move(why);
+  return false;
 }
 
+void DeadLetterFile::write(const DeadLetterRecord& record) {
+  std::string line = path_.empty() ? std::string() : to_line(record);
+  if (path_.empty() || line.size() > max_bytes_ / 2) {
+    ++stats_.dropped;
+    return;
+  }
+  if (buffer_.size() + line.size() > kBufferBytes) flush();
+  if (buffer_.size() + line.size() > kPendingBytesMax) {
+    ++stats_.dropped;
+    return;
+  }
+  buffer_ += line;
+}
+
+// Whole records only: the largest number of them that fits into what is left of the file.
 void DeadLetterFile::flush() {
-  if (buffer_.empty()) return;
-  if (size_ + buffer_.size() > max_bytes_ / 2) rotate();
-  size_t done = 0;
-  while (descriptor_ >= 0 && done < buffer_.size()) {
-    ssize_t wrote = ::write(descriptor_, buffer_.data() + done, buffer_.size() - done);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) {
-      last_error_ = error_text();
-      break;
+  while (!buffer_.empty()) {
+    if (!there() && !reopen()) return;
+    const uint64_t room = max_bytes_ / 2 - std::min(size_, max_bytes_ / 2);
+    size_t length = buffer_.size();
+    if (length > room) {
+      const size_t end = room == 0 ? buffer_.npos : buffer_.rfind('\n', room - 1);
+      length = end == buffer_.npos ? 0 : end + 1;
     }
+    if (length == 0 ? !rotate() : !append(length)) return;
+  }
+  stats_.last_error.clear();
+}
+
+// Another program may have rotated or removed the file.
+bool DeadLetterFile::there() const {
+  struct stat ours {};
+  struct stat named {};
+  return descriptor_ >= 0 && ::fstat(descriptor_, &ours) == 0 &&
+         ::lstat(path_.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+         ours.st_dev == named.st_dev;
+}
+
+// What is written of a record that did not fit on the disk is taken back, or the next record would
+// continue it.
+bool DeadLetterFile::append(size_t length) {
+  size_t done = 0;
+  while (done < length) {
+    const ssize_t wrote = ::write(descriptor_, buffer_.data() + done, length - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) break;
     done += static_cast<size_t>(wrote);
   }
-  size_ += done;
-  bytes_ += done;
-  if (done == buffer_.size()) {
-    written_ += buffered_;
-    last_error_.clear();
-  } else {
-    dropped_ += buffered_;
-  }
-  buffer_.clear();
-  buffered_ = 0;
+  const std::string why = done < length ? error_text() : std::string();
+  const size_t last = done == 0 ? buffer_.npos : buffer_.rfind('\n', done - 1);
+  const size_t whole = last == buffer_.npos ? 0 : last + 1;
+  size_ += whole;
+  stats_.bytes += whole;
+  stats_.written += static_cast<uint64_t>(
+      std::count(buffer_.begin(), buffer_.begin() + static_cast<ptrdiff_t>(whole), '\n'));
+  buffer_.erase(0, whole);
+  if (whole == length) return true;
+  if (done > whole && ::ftruncate(descriptor_, static_cast<off_t>(size_)) != 0) close();
+  return failed(why);
 }
 
-void DeadLetterFile::rotate() {
-  if (size_ > 0 && std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) {
-    last_error_ = error_text();
-    return;
-  }
-  reopen();
+bool DeadLetterFile::rotate() {
+  if (std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return failed(error_text());
+  return reopen();
 }
 
 std::string to_line(const DeadLetterRecord& record) {

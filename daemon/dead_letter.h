@@ -5,8 +5,9 @@
 // file reaches half of max_bytes it becomes NAME.1 and a new one begins, so both stay below
 // max_bytes. A reader of a torn last line (a crash) passes over it.
 //
-// Errors: a write that fails is counted and reported by last_error(); the daemon goes on.
-// Thread rule: one thread.
+// Errors: while it cannot be written, stats().last_error says why, records wait (1 MiB of them) and
+// are tried again at each flush(); those that find no room are counted as dropped. The file is
+// never left with a torn record by a full disk. The daemon goes on. Thread rule: one thread.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <string_view>
 
 #include "config/result.h"
+#include "daemon/published.h"
 #include "rules/stats.h"
 #include "rules/types.h"
 
@@ -41,27 +43,26 @@ class DeadLetterFile {
   // Hands what is buffered to the system.
   void flush();
 
-  uint64_t written() const { return written_; }
-  uint64_t bytes() const { return bytes_; }
-  uint64_t dropped() const { return dropped_; }
-  const std::string& last_error() const { return last_error_; }
+  const DeadLetterFileStats& stats() const { return stats_; }
 
  private:
   DeadLetterFile(std::string path, uint64_t max_bytes)
-      : path_(std::move(path)), max_bytes_(max_bytes) {}
+      : path_(std::move(path)), max_bytes_(max_bytes) {
+    stats_.kept = !path_.empty();
+  }
+  void close();
   bool reopen();
-  void rotate();
+  bool failed(std::string why);
+  bool there() const;
+  bool append(size_t length);
+  bool rotate();
 
   const std::string path_;
   const uint64_t max_bytes_;
   int descriptor_ = -1;
-  std::string buffer_;
-  uint64_t buffered_ = 0;  // records
-  uint64_t size_ = 0;      // of the file
-  uint64_t written_ = 0;
-  uint64_t bytes_ = 0;
-  uint64_t dropped_ = 0;
-  std::string last_error_;
+  std::string buffer_;  // whole records that are not in the file yet
+  uint64_t size_ = 0;   // of the file
+  DeadLetterFileStats stats_;
 };
 
 // The record as one line, newline included.

@@ -84,6 +84,18 @@ std::vector<SourceOptions> source_options(const Plan& plan) {
   return sources;
 }
 
+SelfWatchOptions watch_options(const Settings& settings) {
+  const SelfWatchSettings& watch = settings.self_watch;
+  SelfWatchOptions options{.lag_bytes_max = watch.lag_bytes_max,
+                           .lag_age_max = watch.lag_age_max,
+                           .patience = watch.patience,
+                           .resolve_after = watch.resolve_after};
+  for (const InputSettings& input : settings.inputs) {
+    if (input.silent_after) options.silent_after[input.name] = *input.silent_after;
+  }
+  return options;
+}
+
 }  // namespace
 
 // Copies the inputs' statistics to the keeper from time to time, on the input thread, and tells the
@@ -228,7 +240,8 @@ void Generation::build_pipeline() {
   const Settings& settings = plan_->settings;
   KeeperOptions keeping{.workers = settings.pipeline.workers,
                         .commit_interval = settings.state.commit_interval,
-                        .build = build_info()};
+                        .build = build_info(),
+                        .watch = watch_options(settings)};
   for (const InputSettings& input : settings.inputs) {
     keeping.source_names.push_back(input.name);
     keeping.source_types.push_back(input.type);

@@ -6,6 +6,7 @@
 
 #include "daemon/log.h"
 #include "daemon/notify.h"
+#include "rules/alert_codec.h"
 #include "rules/engine.h"
 
 namespace picket {
@@ -30,15 +31,23 @@ std::vector<uint64_t> acked_by(const std::vector<std::unique_ptr<Delivery>>& del
   return numbers;
 }
 
-// An input whose spool cannot be written turns its senders away.
-void add_input_health(Snapshot& snapshot) {
+// Beside the state file: an input whose spool cannot be written turns its senders away, and a dead
+// letter file that cannot be written loses what the lines were.
+void add_health(Snapshot& snapshot) {
+  std::string reason;
   for (const SourceSnapshot& source : snapshot.sources) {
     const bool failing = source.input.push && source.input.push->spool_failing;
-    if (!failing || !snapshot.health.healthy) continue;
-    snapshot.health.healthy = false;
-    snapshot.health.unhealthy_reason =
+    if (!failing || !reason.empty()) continue;
+    reason =
         fmt::format("input '{}' cannot write its spool: {}", source.name, source.input.last_error);
   }
+  const std::string& dead = snapshot.dead_letter_file.last_error;
+  if (reason.empty() && !dead.empty()) {
+    reason = "the dead letter file cannot be written: " + dead;
+  }
+  if (reason.empty() || !snapshot.health.healthy) return;
+  snapshot.health.healthy = false;
+  snapshot.health.unhealthy_reason = std::move(reason);
 }
 
 }  // namespace
@@ -59,6 +68,7 @@ Keeper::Keeper(KeeperOptions options, KeeperParts parts)
     : options_(std::move(options)),
       parts_(parts),
       outbox_(names_of(parts.deliveries)),
+      self_watch_(options_.watch),
       process_{parts.clock.now(), {}, {}},
       inputs_(options_.source_names.size()) {
   checkpoints_.notice = parts_.store.notice();
@@ -105,6 +115,7 @@ void Keeper::take_over(KeeperLegacy legacy) {
   changes_.merge(legacy.changes);
   resolved_ = std::move(legacy.resolved);
   checkpoints_ = std::move(legacy.checkpoints);
+  self_watch_.take_over(std::move(legacy.self_watch));
   process_ = {legacy.started, std::move(legacy.counted), std::move(legacy.lines)};
   MutexLock lock(mutex_);
   committed_ = std::move(legacy.committed);
@@ -121,6 +132,7 @@ KeeperLegacy Keeper::leave() {
           .resolved = std::move(resolved_),
           .checkpoints = std::move(checkpoints_),
           .health = std::move(health_),
+          .self_watch = std::move(self_watch_),
           .counted = last->engine,
           .lines = std::move(lines),
           .started = process_.started};
@@ -133,10 +145,40 @@ void Keeper::restore_outbox(const std::vector<StateChange>& rows,
     Delivery& delivery = *parts_.deliveries[i];
     if (!resumed.contains(delivery.stats().name)) delivery.push(std::move(again[i]));
   }
+  restore_self_alerts();
 }
 
 void Keeper::erase(StateKind kind, std::string key) {
   changes_[{kind, key}] = {kind, key, {}, true};
+}
+
+// Receivers that must hear of a firing alert again and again learn of those that fired before.
+void Keeper::restore_self_alerts() {
+  std::vector<Alert> open;
+  for (const StateChange& row : parts_.store.load(StateKind::SelfAlert)) {
+    // What could not be committed before a reload is newer.
+    if (changes_.contains({StateKind::SelfAlert, row.key})) continue;
+    if (auto event = decode_event(row.value)) open.push_back(std::move(event->alert));
+  }
+  self_watch_.restore(std::move(open));
+  std::vector<AlertEvent> events;
+  for (Alert& alert : self_watch_.open()) {
+    events.push_back({AlertChange::Updated, std::move(alert)});
+  }
+  if (!events.empty()) on_alerts(std::move(events));
+}
+
+void Keeper::watch_itself(Snapshot& snapshot) {
+  std::vector<AlertEvent> events = self_watch_.look(snapshot);
+  for (const AlertEvent& event : events) {
+    const bool ends = event.change == AlertChange::Resolved;
+    const StateKey key{StateKind::SelfAlert, event.alert.id};
+    changes_[key] = {key.first, key.second, ends ? "" : encode_event(event), ends};
+  }
+  for (SourceSnapshot& source : snapshot.sources) {
+    source.unread_since = self_watch_.unread_since(source.name);
+  }
+  if (!events.empty()) on_alerts(std::move(events));
 }
 
 // Also when the commit failed: an alert that goes out twice after a crash is better than one that
@@ -180,6 +222,7 @@ void Keeper::on_tick(Engine& engine, Timestamp now) {
 
 void Keeper::on_end(Engine& engine, Timestamp now) {
   parts_.dead_letters.flush();
+  publish(engine, now);  // the last look at itself may raise alerts, which must go out
   commit(engine, now);
   send();
   publish(engine, now);
@@ -256,7 +299,7 @@ std::vector<Keeper::Committed> Keeper::take_committed() {
   return taken;
 }
 
-std::vector<SourceSnapshot> Keeper::source_snapshots() {
+Keeper::SourceSnapshots Keeper::source_snapshots() {
   std::vector<SourceSnapshot> sources;
   const std::vector<LedgerCounts> ledger = pipeline_->ledger();
   MutexLock lock(mutex_);
@@ -275,12 +318,9 @@ void Keeper::publish(Engine& engine, Timestamp now) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->engine = engine.stats();
   snapshot->engine.count_on(process_.counted);
-  snapshot->alerts = engine.active_alerts();
-  snapshot->alerts.insert(snapshot->alerts.end(), resolved_.begin(), resolved_.end());
   snapshot->sources = source_snapshots();
   for (auto& delivery : parts_.deliveries) snapshot->outputs.push_back(delivery->stats());
-  snapshot->dead_letter_file = {parts_.dead_letters.written(), parts_.dead_letters.bytes(),
-                                parts_.dead_letters.dropped()};
+  snapshot->dead_letter_file = parts_.dead_letters.stats();
   snapshot->checkpoints = checkpoints_;
   PipelineLoad load = pipeline_->load();
   snapshot->pipeline = {load.queue_length, load.queue_capacity, load.queue_bytes,
@@ -292,7 +332,11 @@ void Keeper::publish(Engine& engine, Timestamp now) {
     MutexLock lock(mutex_);
     snapshot->health = health_;
   }
-  add_input_health(*snapshot);
+  add_health(*snapshot);
+  watch_itself(*snapshot);
+  snapshot->alerts = engine.active_alerts();
+  for (Alert& alert : self_watch_.open()) snapshot->alerts.push_back(std::move(alert));
+  snapshot->alerts.insert(snapshot->alerts.end(), resolved_.begin(), resolved_.end());
   parts_.published.publish(std::move(snapshot));
 }
 

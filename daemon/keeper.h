@@ -1,9 +1,9 @@
 // Keeper: the engine thread's side of the daemon: what happens with each batch, alert and tick.
 //
 // It writes dead letters, commits checkpoints, engine state and alerts together in one transaction,
-// hands the alerts to the outputs after that, publishes a Snapshot for the HTTP side, and kicks the
-// service manager's watchdog: that kick comes from here because a living timer says nothing about a
-// stuck pipeline.
+// hands the alerts to the outputs after that, publishes a Snapshot for the HTTP side, raises alerts
+// about picket itself from it, and kicks the service manager's watchdog: that kick comes from here
+// because a living timer says nothing about a stuck pipeline.
 //
 // Invariant: a checkpoint is committed only together with the engine state that includes everything
 // before it.
@@ -26,6 +26,7 @@
 #include "daemon/outputs/delivery.h"
 #include "daemon/pipeline.h"
 #include "daemon/published.h"
+#include "daemon/self_watch.h"
 #include "daemon/store.h"
 
 namespace picket {
@@ -36,6 +37,7 @@ struct KeeperOptions {
   uint32_t workers = 1;
   Duration commit_interval{1000};
   BuildInfo build = {};
+  SelfWatchOptions watch = {};
 };
 
 // What the keeper works with. REQUIRES: all of it outlives the keeper.
@@ -56,6 +58,7 @@ struct KeeperLegacy {
   std::deque<Alert> resolved = {};
   CheckpointStats checkpoints = {};
   HealthState health = {};
+  SelfWatch self_watch{{}};
   EngineStats counted = {};  // by all engines so far
   std::map<std::string, LedgerCounts> lines = {};  // by source, as far as `counted` goes
   Timestamp started{};
@@ -86,7 +89,8 @@ class Keeper final : public PipelineClient {
   // Before everything else: goes on from where the former keeper left off.
   void take_over(KeeperLegacy legacy);
   // Before the pipeline starts: takes in the outbox of the state file and hands to the outputs what
-  // they may not have got; not to those named in `resumed`, which still hold it.
+  // they may not have got; not to those named in `resumed`, which still hold it. Open alerts about
+  // picket itself go on.
   void restore_outbox(const std::vector<StateChange>& rows, const std::set<std::string>& resumed);
   // Before the pipeline starts: a row of the state file is of no use any more.
   void erase(StateKind kind, std::string key);
@@ -98,12 +102,15 @@ class Keeper final : public PipelineClient {
   KeeperLegacy leave();
 
  private:
+  using SourceSnapshots = std::vector<SourceSnapshot>;
   using StateKey = KeeperLegacy::StateKey;
 
   void collect(Engine& engine);
   void send();
   void publish(Engine& engine, Timestamp now);
-  std::vector<SourceSnapshot> source_snapshots();
+  void restore_self_alerts();
+  void watch_itself(Snapshot& snapshot);
+  SourceSnapshots source_snapshots();
 
   const KeeperOptions options_;
   const KeeperParts parts_;
@@ -113,6 +120,7 @@ class Keeper final : public PipelineClient {
   std::string last_meta_;
   std::deque<Alert> resolved_;  // recently, newest last
   CheckpointStats checkpoints_;
+  SelfWatch self_watch_;
   // When each was done last.
   struct {
     Timestamp commit{};

@@ -145,6 +145,17 @@ void add_push(Families& out, const Snapshot& s) {
   refused.finish(out);
 }
 
+// A timestamp, so that the age is computed by whoever asks. Sources that have read all have none.
+void add_unread(Families& out, const Snapshot& s) {
+  FamilyBuilder unread({"picket_oldest_unread_timestamp_seconds",
+                        "Since when the oldest byte that was not read yet waits.", kGauge},
+                       {"source"});
+  for (const SourceSnapshot& source : s.sources) {
+    if (source.unread_since) unread.add({source.name}, seconds(*source.unread_since));
+  }
+  unread.finish(out);
+}
+
 void add_refusals(Families& out, const EngineStats& engine) {
   FamilyBuilder refusals({"picket_refusals_total", "Refused requests by code and cause.", kCounter},
                          {"source", "code", "cause"});
@@ -164,6 +175,7 @@ void add_source_families(Families& out, const Snapshot& snapshot) {
   add_ledger(out, snapshot);
   add_rows(out, kSourceRows, snapshot.engine.sources, "source");
   add_rows(out, kInputRows, snapshot.sources, "source");
+  add_unread(out, snapshot);
   add_push(out, snapshot);
   add_refusals(out, snapshot.engine);
 }

@@ -31,6 +31,7 @@ struct SourceSnapshot {
   std::string type = {};  // kind of input, e.g. "file"
   InputStats input = {};
   LedgerCounts lines = {};
+  std::optional<Timestamp> unread_since = {};  // of the oldest byte that was not read yet
 };
 
 // The file that keeps what could not be decoded.
@@ -38,6 +39,8 @@ struct DeadLetterFileStats {
   uint64_t written = 0;  // records
   uint64_t bytes = 0;
   uint64_t dropped = 0;  // records that did not fit or could not be written
+  bool kept = false;     // there is such a file
+  std::string last_error = {};
 };
 
 struct CheckpointStats {

@@ -27,7 +27,7 @@ TEST(Settings, ReadsEverySection) {
   ParsedSettings parsed = parse(R"(
 inputs:
   - {name: api, type: file, paths: ["/var/log/*.ndjson"], schema: unkey.api_requests, lateness: 5s}
-  - {name: in, type: stdin, max_line: 1MiB, overload: shed}
+  - {name: in, type: stdin, max_line: 1MiB, overload: shed, silent_after: 10m}
 outputs:
   - {type: file, path: "-"}
 http: {listen: "[::1]:0"}
@@ -36,6 +36,7 @@ pipeline: {workers: 4, batch_bytes: 64KiB, queue_bytes: 1MiB}
 dead_letter: {path: "", max_bytes: 1MiB}
 rules: [rules/]
 schemas: [mine.yaml]
+self_watch: {lag_bytes_max: 1MiB, lag_age_max: 1m, patience: 5s, resolve_after: 10s}
 placeholders: {admins: [root, admin]}
 max_future_skew: 1h
 )");
@@ -45,6 +46,12 @@ max_future_skew: 1h
   EXPECT_EQ(settings.inputs[0].schema, "unkey.api_requests");
   EXPECT_EQ(settings.inputs[0].lateness, std::chrono::seconds(5));
   EXPECT_EQ(settings.inputs[1].max_line, 1u << 20);
+  EXPECT_FALSE(settings.inputs[0].silent_after.has_value());
+  EXPECT_EQ(settings.inputs[1].silent_after, std::chrono::minutes(10));
+  EXPECT_EQ(settings.self_watch.lag_bytes_max, 1u << 20);
+  EXPECT_EQ(settings.self_watch.lag_age_max, std::chrono::minutes(1));
+  EXPECT_EQ(settings.self_watch.patience, std::chrono::seconds(5));
+  EXPECT_EQ(settings.self_watch.resolve_after, std::chrono::seconds(10));
   EXPECT_EQ(settings.inputs[0].overload, Overload::Block);
   EXPECT_EQ(settings.inputs[1].overload, Overload::Shed);
   EXPECT_FALSE(settings.inputs[1].lateness.has_value());
@@ -97,6 +104,14 @@ inputs:
   ASSERT_TRUE(parsed.settings.inputs[0].own_schema.has_value());
   EXPECT_EQ(parsed.settings.inputs[0].schema, "edge");
   EXPECT_NE(parsed.settings.inputs[0].own_schema->field("http.response.status_code"), nullptr);
+}
+
+// A value that comes from the environment could become structure; so there are none.
+TEST(Settings, TheEnvironmentChangesNothing) {
+  const auto parsed = parse("http: {listen: \"${HOME}\"}\nstate: {path: $HOME/picket.db}\n");
+  EXPECT_TRUE(parsed.diagnostics.empty());
+  EXPECT_EQ(parsed.settings.listen, "${HOME}");
+  EXPECT_EQ(parsed.settings.state.path, "$HOME/picket.db");
 }
 
 TEST(Settings, OverloadIsBlockOrShed) {

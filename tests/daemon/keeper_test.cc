@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "rules/engine.h"
 #include "rules/processor.h"
 #include "tests/support/manual_clock.h"
@@ -62,7 +64,8 @@ class KeeperTest : public testing::Test {
   std::unique_ptr<Pipeline> pipeline_;
   std::shared_ptr<const RuleSet> rules_ = test_rules(kThreeFails);
   Processor processor_{rules_};
-  Engine engine_{rules_, {"s"}, {}};
+  // Fed past the pipeline, and so no source of its ledger.
+  Engine engine_{rules_, {"fed"}, {}};
 };
 
 constexpr char kFails[] =
@@ -206,6 +209,79 @@ TEST_F(KeeperTest, WhatWasCommittedGivesTheSameAlertsAfterARestart) {
   revived.process(hits, clock_.now(), alerts);
   ASSERT_EQ(alerts.size(), 1u);
   EXPECT_EQ(alerts[0].alert.events, 3u);
+}
+
+TEST_F(KeeperWithOutput, AlertsAboutPicketItselfGoTheWayOfAllOthers) {
+  keeper_.input_stats(0, {.last_error = "permission denied"});
+  keeper_.on_tick(engine_, clock_.now());
+  clock_.advance(std::chrono::seconds(30));
+  keeper_.on_tick(engine_, clock_.now());  // decided
+  const auto shown = published_.latest()->alerts;
+  ASSERT_EQ(shown.size(), 1U);
+  EXPECT_EQ(shown[0].rule.id, "picket_input_failing");
+  EXPECT_EQ(delivery().stats().queue_length, 0U) << "not before it is committed";
+  clock_.advance(std::chrono::seconds(1));
+  keeper_.on_tick(engine_, clock_.now());
+  EXPECT_EQ(delivery().stats().queue_length, 1U);
+  EXPECT_EQ(store_.load(StateKind::SelfAlert).size(), 1U);
+
+  Deliveries deliveries = null_outputs(1, clock_);
+  Keeper revived({.source_names = {"s"}, .source_types = {"file"}},
+                 {store_, *dead_, deliveries, published_, clock_});
+  revived.watch(*pipeline_);
+  revived.restore_outbox(store_.load(StateKind::Outbox), {});
+  for (int i = 0; i < 60; ++i) {
+    revived.on_tick(engine_, clock_.now());
+    clock_.advance(std::chrono::seconds(2));
+  }
+  EXPECT_TRUE(store_.load(StateKind::SelfAlert).empty());
+  const auto ended = published_.latest()->alerts;
+  ASSERT_EQ(ended.size(), 1U) << "the same alert, now resolved";
+  EXPECT_EQ(ended[0].id, shown[0].id);
+  EXPECT_EQ(ended[0].status, AlertStatus::Resolved);
+}
+
+TEST_F(KeeperTest, AStateFileThatCannotBeWrittenIsTold) {
+  engine_.add_stream(0, Duration(0));
+  store_.full = true;
+  for (int i = 0; i < 40; ++i) {
+    feed("", {.key = "log", .value = std::to_string(i)});
+    keeper_.on_tick(engine_, clock_.now());
+    clock_.advance(std::chrono::seconds(1));
+  }
+  ASSERT_EQ(published_.latest()->alerts.size(), 1U);
+  EXPECT_EQ(published_.latest()->alerts[0].rule.id, "picket_state_failing");
+  store_.full = false;
+  for (int i = 0; i < 70; ++i) {
+    keeper_.on_tick(engine_, clock_.now());
+    clock_.advance(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(published_.latest()->alerts[0].status, AlertStatus::Resolved);
+}
+
+TEST(KeeperHealth, ADeadLetterFileThatCannotBeWrittenIsUnhealthy) {
+  const std::string folder = testing::TempDir() + "picket_keeper_test";
+  std::filesystem::create_directories(folder);
+  ManualClock clock;
+  MemoryStore store;
+  auto dead = *DeadLetterFile::open(folder + "/dead.log", 1 << 20);
+  Deliveries none;
+  PublishedState published;
+  Keeper keeper({.source_names = {"s"}, .source_types = {"file"}},
+                {store, *dead, none, published, clock});
+  Pipeline pipeline(test_rules(kThreeFails), {{.name = "s"}}, {}, clock, keeper);
+  keeper.watch(pipeline);
+  Engine engine(test_rules(kThreeFails), {"s"}, {});
+  std::filesystem::remove_all(folder);
+  dead->write({.source = "s", .line = "x"});
+  keeper.on_tick(engine, clock.now());
+  EXPECT_EQ(published.latest()->health.unhealthy_reason,
+            "the dead letter file cannot be written: No such file or directory");
+  std::filesystem::create_directories(folder);
+  clock.advance(Duration(1000));
+  keeper.on_tick(engine, clock.now());
+  EXPECT_TRUE(published.latest()->health.healthy);
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ fi
 promtool check rules "$source"/config/prometheus/*.rules.yml
 promtool test rules "$source/tests/cases/prometheus_rules.yml"
 
-for metric in $(grep -oh 'picket_[a-z_]*_total' "$source"/config/prometheus/*.rules.yml | sort -u); do
+for metric in $(grep -ohE 'picket_[a-z_]+_(total|seconds|lines|bytes)\>' "$source"/config/prometheus/*.rules.yml | sort -u); do
   if ! grep -q "\"$metric\"" "$source"/daemon/metrics*.cc; then
     echo "no such metric: $metric"
     exit 1
