@@ -79,7 +79,9 @@ post() {
     "http://127.0.0.1:$ingest_port/ingest/edge"
 }
 posted() { [ "$(post "{\"posted\":$1}")" = 200 ]; }
-refused() { [ "$(post '{"refused":1}')" = 503 ]; }
+# Large enough not to fit into what is left of a page that the spool has already.
+printf '{"refused":"%020000d"}' 0 >large.ndjson
+refused() { [ "$(post @large.ndjson)" = 503 ]; }
 healthy() { curl -fs "$picket/-/healthy"; }
 unhealthy() { ! healthy; }
 # broken FROM TO: that many lines that are no events, each another one.
