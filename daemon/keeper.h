@@ -59,7 +59,7 @@ struct KeeperLegacy {
   CheckpointStats checkpoints = {};
   HealthState health = {};
   SelfWatch self_watch{{}};
-  EngineStats counted = {};  // by all engines so far
+  EngineStats counted = {};                        // by all engines so far
   std::map<std::string, LedgerCounts> lines = {};  // by source, as far as `counted` goes
   Timestamp started{};
 };

@@ -14,7 +14,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <set>
@@ -35,15 +34,14 @@ constexpr milliseconds kSweepInterval{200};
 constexpr milliseconds kAcceptPause{100};  // after running out of descriptors
 constexpr milliseconds kLingerTimeout{1'000};
 constexpr milliseconds kDrainTimeout{5'000};
-constexpr int kLingerReadsMax = 1024;
 constexpr size_t kReadBytes = 4096;
 constexpr size_t kBodyReadBytes = 64 << 10;
 
 struct Connection {
-  explicit Connection(tcp::socket s) : socket(std::move(s)) {}
+  explicit Connection(std::unique_ptr<ByteStream> s) : stream(std::move(s)) {}
   void expect_by(milliseconds timeout) { deadline = steady_clock::now() + timeout; }
 
-  tcp::socket socket;
+  std::unique_ptr<ByteStream> stream;
   std::string input = {};   // read and not parsed yet; at most header_bytes_max + kBodyReadBytes
   uint64_t body_bytes = 0;  // held for its request
   steady_clock::time_point deadline = {};
@@ -151,8 +149,7 @@ class ConnectionSet {
     hold(connection, 0);
   }
   void close(Connection* connection) {
-    error_code ignored;
-    connection->socket.close(ignored);
+    connection->stream->close();
     remove(connection);
   }
   void hold(Connection* connection, uint64_t body_bytes) {
@@ -182,12 +179,20 @@ class ConnectionSet {
 }  // namespace
 
 struct HttpServer::State {
-  State(asio::any_io_executor e, std::unique_ptr<HttpService> s, HttpServerOptions o)
-      : executor(e), service(std::move(s)), options(o), acceptor(e), sweeper(e), pause(e) {}
+  State(asio::any_io_executor e, std::unique_ptr<HttpService> s, HttpServerOptions o,
+        std::unique_ptr<TlsServer> t)
+      : executor(e),
+        service(std::move(s)),
+        options(o),
+        tls(std::move(t)),
+        acceptor(e),
+        sweeper(e),
+        pause(e) {}
 
   asio::any_io_executor executor;
   std::unique_ptr<HttpService> service;
   HttpServerOptions options;
+  std::unique_ptr<TlsServer> tls;  // null: plain
   tcp::acceptor acceptor;
   asio::steady_timer sweeper;
   asio::steady_timer pause;
@@ -204,7 +209,6 @@ struct HttpServer::State {
                                              HttpResponse* response);
   asio::awaitable<bool> write(Connection* connection, HttpResponse response, bool head_only,
                               bool keep_alive);
-  asio::awaitable<void> linger(Connection* connection);
   asio::awaitable<void> converse(Connection* connection);
 
   static asio::awaitable<void> serve(std::shared_ptr<State> state, tcp::socket socket);
@@ -233,9 +237,7 @@ bool HttpServer::State::take_body(Connection* connection, uint64_t body_bytes) {
 }
 
 asio::awaitable<bool> HttpServer::State::go_ahead(Connection* connection) {
-  const auto [error, n] = co_await asio::async_write(
-      connection->socket, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")), kAwait);
-  co_return !error;
+  co_return co_await connection->stream->write("HTTP/1.1 100 Continue\r\n\r\n", {});
 }
 
 asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Parser* parser,
@@ -264,10 +266,11 @@ asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Par
     const size_t kept = connection->input.size();
     const size_t room = header_seen ? kBodyReadBytes : kReadBytes;
     connection->input.resize(kept + room);
-    const auto [error, count] = co_await connection->socket.async_read_some(
-        asio::buffer(connection->input.data() + kept, room), kAwait);
+    size_t count = 0;
+    const StreamRead got =
+        co_await connection->stream->read({connection->input.data() + kept, room}, &count);
     connection->input.resize(kept + count);
-    if (error) co_return ReadOutcome::Closed;
+    if (got != StreamRead::Bytes) co_return ReadOutcome::Closed;
     // The first bytes after a pause start the clock for the whole header; later ones do not renew
     // it.
     if (kept == 0 && !parser->got_some() && !header_seen) {
@@ -306,27 +309,16 @@ asio::awaitable<bool> HttpServer::State::write(Connection* connection, HttpRespo
                                                bool head_only, bool keep_alive) {
   connection->expect_by(options.write_timeout);
   const std::string head = response_head(response, keep_alive);
-  const std::array<asio::const_buffer, 2> buffers = {
-      asio::buffer(head), asio::buffer(head_only ? std::string_view() : response.body)};
-  const auto [error, count] = co_await asio::async_write(connection->socket, buffers, kAwait);
-  co_return !error;
-}
-
-// Reads and drops what the client still sends: closing over unread bytes would reset the connection
-// and take the answer with it.
-asio::awaitable<void> HttpServer::State::linger(Connection* connection) {
-  connection->expect_by(kLingerTimeout);
-  error_code error;
-  connection->socket.shutdown(tcp::socket::shutdown_send, error);
-  std::array<char, kReadBytes> dropped;
-  for (int i = 0; i < kLingerReadsMax && !error; ++i) {
-    const auto [failed, count] =
-        co_await connection->socket.async_read_some(asio::buffer(dropped), kAwait);
-    error = failed;
-  }
+  const std::string_view body = head_only ? std::string_view() : response.body;
+  co_return co_await connection->stream->write(head, body);
 }
 
 asio::awaitable<void> HttpServer::State::converse(Connection* connection) {
+  connection->expect_by(options.header_timeout);
+  if (!co_await connection->stream->open()) {
+    service->turned_away(400);
+    co_return;
+  }
   connection->expect_by(options.header_timeout);
   for (bool keep_alive = true; keep_alive;) {
     Parser parser;
@@ -346,7 +338,8 @@ asio::awaitable<void> HttpServer::State::converse(Connection* connection) {
     connection->expect_by(connection->input.empty() ? options.idle_timeout
                                                     : options.header_timeout);
   }
-  co_await linger(connection);
+  connection->expect_by(kLingerTimeout);
+  co_await connection->stream->end();
 }
 
 asio::awaitable<void> HttpServer::State::serve(std::shared_ptr<State> state, tcp::socket socket) {
@@ -362,7 +355,9 @@ asio::awaitable<void> HttpServer::State::serve(std::shared_ptr<State> state, tcp
     State* state;
     Connection* connection;
   };
-  Connection connection(std::move(socket));
+  StreamSocket plain(std::move(socket));
+  Connection connection(state->tls ? state->tls->make_stream(std::move(plain))
+                                   : make_plain_stream(std::move(plain)));
   const Registration registration(state.get(), &connection);
   co_await state->converse(&connection);
 }
@@ -409,13 +404,15 @@ Result<std::unique_ptr<HttpServer>> HttpServer::make(asio::any_io_executor execu
 Result<std::unique_ptr<HttpServer>> HttpServer::make(asio::any_io_executor executor,
                                                      const ListenAddress& address,
                                                      std::unique_ptr<HttpService> service,
-                                                     HttpServerOptions options) {
+                                                     HttpServerOptions options,
+                                                     std::unique_ptr<TlsServer> tls) {
   error_code error;
   const auto ip = asio::ip::make_address(address.host, error);
   if (error) {
     return fail({}, fmt::format("'{}' is not an IP address to listen on", address.host));
   }
-  auto state = std::make_shared<State>(std::move(executor), std::move(service), options);
+  auto state =
+      std::make_shared<State>(std::move(executor), std::move(service), options, std::move(tls));
   const tcp::endpoint endpoint(ip, address.port);
   state->acceptor.open(endpoint.protocol(), error);
   if (!error) state->acceptor.set_option(tcp::acceptor::reuse_address(true), error);

@@ -1,8 +1,9 @@
 // HttpServer: HTTP/1.1 for a handful of trusted readers, on a port that strangers may reach too.
 //
-// Beast's parser reads requests; reading and writing are plain Asio, one coroutine per connection.
-// Every wait has an end: slow headers, slow bodies, idle connections and readers that do not read
-// are closed by one sweep over all connections, which costs less than a timer for each.
+// Beast's parser reads requests; reading and writing are plain Asio over a ByteStream (TLS or not),
+// one coroutine per connection. Every wait has an end: slow headers, slow bodies, idle connections
+// and readers that do not read are closed by one sweep over all connections, which costs less than
+// a timer for each.
 //
 // Invariants: at most connections_max connections and bodies_bytes_max bytes of bodies; when one
 // more comes, the connection that has waited longest for its client gives way, so a thousand silent
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "config/result.h"
+#include "daemon/byte_stream.h"
 
 namespace picket {
 
@@ -92,14 +94,15 @@ class HttpService {
 
 class HttpServer {
  public:
-  // Binds and listens at once, so that a taken port stops start-up.
+  // Binds and listens at once, so that a taken port stops start-up. Plain HTTP without `tls`.
   static Result<std::unique_ptr<HttpServer>> make(boost::asio::any_io_executor executor,
                                                   const ListenAddress& address, HttpHandler handler,
                                                   HttpServerOptions options = {});
   static Result<std::unique_ptr<HttpServer>> make(boost::asio::any_io_executor executor,
                                                   const ListenAddress& address,
                                                   std::unique_ptr<HttpService> service,
-                                                  HttpServerOptions options = {});
+                                                  HttpServerOptions options = {},
+                                                  std::unique_ptr<TlsServer> tls = nullptr);
   // Stops. REQUIRES: on the executor's thread or after that ended, and before its io_context dies.
   ~HttpServer();
 

@@ -1,4 +1,5 @@
 #include "daemon/inputs/clickhouse_query.h"
+#include "config/settings.h"
 
 #include <fmt/format.h>
 
@@ -50,8 +51,7 @@ class Parser {
       : node_(node), reader_(node, "clickhouse input", diagnostics_) {}
 
   Result<ClickhouseOptions> parse() {
-    for (const auto* common : {"name", "type", "schema", "lateness", "max_line"})
-      reader_.optional(common);
+    for (const char* common : kCommonInputKeys) reader_.optional(common);
     parse_server();
     parse_query();
     parse_times();

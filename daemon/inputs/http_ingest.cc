@@ -3,6 +3,7 @@
 //   - type: http
 //     name: edge                     # POST /ingest/edge, and POST /v1/logs for OTLP as JSON
 //     listen: 127.0.0.1:9618
+//     tls: {certificate: /etc/picket/cert.pem, key: /etc/picket/key.pem}   # optional
 //     token_file: /etc/picket/token  # senders need "Authorization: Bearer <its content>"
 //     body_max: 8MiB                 # as sent
 //     unpacked_max: 32MiB            # the same after gzip or zstd
@@ -21,6 +22,7 @@
 #include <utility>
 
 #include "config/settings.h"
+#include "daemon/byte_stream.h"
 #include "daemon/http/server.h"
 #include "daemon/inputs/ingest_service.h"
 #include "daemon/inputs/input.h"
@@ -38,6 +40,8 @@ constexpr int64_t kConnectionsMost = 20'000;
 struct Options {
   ListenAddress listen = {};
   std::string listen_text = {};
+  std::string certificate = {};  // empty: no TLS
+  std::string key = {};
   std::string token = {};
   uint64_t body_max = 8 << 20;
   uint64_t unpacked_max = 32 << 20;
@@ -63,6 +67,12 @@ Result<Options> parse(const Node& node) {
     diagnostics.push_back({place_of(node, "listen"),
                            fmt::format("'{}' is not an address to listen on", options.listen_text),
                            "write an IP address and a port, such as 127.0.0.1:9618"});
+  }
+  if (const Node* tls = reader.optional("tls")) {
+    MapReader files(*tls, "tls", diagnostics);
+    options.certificate = files.required_string("certificate");
+    options.key = files.required_string("key");
+    files.finish();
   }
   if (const Node* file = reader.optional("token_file")) {
     options.token = read_secret(*file, diagnostics);
@@ -90,9 +100,10 @@ Result<Options> parse(const Node& node) {
 
 class HttpIngest final : public Input {
  public:
-  HttpIngest(Options options, InputContext context)
+  HttpIngest(Options options, InputContext context, std::unique_ptr<TlsServer> tls)
       : options_(std::move(options)),
         context_(std::move(context)),
+        tls_(std::move(tls)),
         feed_(context_, options_.spool_max) {}
 
   Diagnostics prepare() override;
@@ -103,6 +114,7 @@ class HttpIngest final : public Input {
  private:
   const Options options_;
   const InputContext context_;
+  std::unique_ptr<TlsServer> tls_;  // until the server has it; null: none
   PushCounters counters_;
   SpoolFeed feed_;
   std::unique_ptr<HttpServer> server_;
@@ -116,7 +128,8 @@ Diagnostics HttpIngest::prepare() {
   HttpServerOptions limits{.body_bytes_max = options_.body_max,
                            .connections_max = options_.connections_max};
   limits.bodies_bytes_max = std::max(limits.bodies_bytes_max, 2 * options_.body_max);
-  auto server = HttpServer::make(context_.receive, options_.listen, std::move(service), limits);
+  auto server = HttpServer::make(context_.receive, options_.listen, std::move(service), limits,
+                                 std::move(tls_));
   if (!server) return std::move(server).error();
   server_ = *std::move(server);
   return {};
@@ -143,7 +156,11 @@ InputStats HttpIngest::stats() const {
 
 Result<std::unique_ptr<Input>> make_http_input(const Node& node, InputContext context) {
   PICKET_TRY(Options options, parse(node));
-  return std::make_unique<HttpIngest>(std::move(options), std::move(context));
+  std::unique_ptr<TlsServer> tls;
+  if (!options.certificate.empty()) {
+    PICKET_TRY(tls, TlsServer::make(options.certificate, options.key));
+  }
+  return std::make_unique<HttpIngest>(std::move(options), std::move(context), std::move(tls));
 }
 
 }  // namespace picket

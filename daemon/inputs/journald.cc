@@ -39,6 +39,7 @@
 #include <span>
 #include <utility>
 
+#include "config/settings.h"
 #include "daemon/inputs/input.h"
 #include "daemon/inputs/line_cutter.h"
 #include "daemon/log.h"
@@ -86,8 +87,7 @@ void parse_matches(const Node& matches, Options& options, Diagnostics& diagnosti
 Result<Options> parse(const Node& node) {
   Diagnostics diagnostics;
   MapReader reader(node, "journald input", diagnostics);
-  for (const auto* common : {"name", "type", "schema", "lateness", "max_line"})
-    reader.optional(common);
+  for (const char* common : kCommonInputKeys) reader.optional(common);
   Options options;
   for (std::string unit : reader.strings("units")) {
     if (unit.find('.') == unit.npos) unit += ".service";

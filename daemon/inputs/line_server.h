@@ -22,7 +22,7 @@
 #include <memory>
 #include <set>
 
-#include "daemon/inputs/byte_stream.h"
+#include "daemon/byte_stream.h"
 #include "daemon/inputs/line_cutter.h"
 #include "daemon/inputs/push_counters.h"
 #include "daemon/inputs/spool.h"

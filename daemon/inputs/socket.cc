@@ -7,6 +7,7 @@
 //   - type: unix
 //     name: local
 //     path: /run/picket/lines.sock   # mode 0660; a stale socket of that name is replaced
+//     allow_users: [api, 1007]       # optional: nobody else may send, as the kernel tells users
 //
 //   # both
 //     connections_max: 256
@@ -17,11 +18,14 @@
 //
 // Tested by tests/daemon/inputs/socket_test.cc.
 #include <fmt/format.h>
+#include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -30,7 +34,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "config/settings.h"
@@ -52,6 +58,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after running out of descriptors
 constexpr uint64_t kSpoolMaxLeast = 16 << 20;
 constexpr int64_t kConnectionsMost = 20'000;
+constexpr size_t kToldUsersMax = 64;
 constexpr uint64_t kLineMost = 1 << 30;  // a record of the spool holds less than 4 GiB
 
 struct Options {
@@ -60,7 +67,8 @@ struct Options {
   std::string where = {};  // for people
   ListenAddress listen = {};
   std::string path = {};
-  std::string certificate = {};  // empty: no TLS
+  std::vector<uid_t> allow_users = {};  // empty: whoever may open the socket
+  std::string certificate = {};         // empty: no TLS
   std::string key = {};
 };
 
@@ -107,12 +115,35 @@ Result<Options> parse_tcp(const Node& node) {
   return options;
 }
 
+// A user's name or number.
+std::optional<uid_t> find_user(const std::string& name) {
+  uid_t uid = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), uid);
+  if (error == std::errc() && end == name.data() + name.size()) return uid;
+  std::array<char, 16 << 10> texts{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwnam_r(name.c_str(), &entry, texts.data(), texts.size(), &found) != 0 || !found) {
+    return std::nullopt;
+  }
+  return entry.pw_uid;
+}
+
 Result<Options> parse_unix(const Node& node) {
   Diagnostics diagnostics;
   MapReader reader(node, "unix input", diagnostics);
   Options options = parse_common(reader, node, diagnostics);
   options.path = reader.required_string("path");
   options.where = options.path;
+  const Node* allowed = reader.optional("allow_users");
+  for (const std::string& name : reader.strings("allow_users")) {
+    const std::optional<uid_t> uid = find_user(name);
+    if (uid) options.allow_users.push_back(*uid);
+    if (!uid) diagnostics.push_back({allowed->where(), fmt::format("there is no user '{}'", name)});
+  }
+  if (allowed && allowed->items().empty() && !allowed->is_scalar()) {
+    diagnostics.push_back({allowed->where(), "'allow_users' allows nobody"});
+  }
   if (options.path.size() >= sizeof(sockaddr_un::sun_path)) {
     diagnostics.push_back({reader.require("path")->where(), "'path' is too long for a socket",
                            fmt::format("at most {} bytes", sizeof(sockaddr_un::sun_path) - 1)});
@@ -169,6 +200,7 @@ class SocketInput final : public Input {
  private:
   typename Protocol::endpoint endpoint() const;
   asio::awaitable<void> accept();
+  bool admits(int socket);
 
   const Options options_;
   const InputContext context_;
@@ -177,6 +209,7 @@ class SocketInput final : public Input {
   SpoolFeed feed_;
   std::unique_ptr<typename Protocol::acceptor> acceptor_;
   std::unique_ptr<LineServer> server_;
+  std::set<uid_t> told_;  // users that the log names already; receiving thread
   bool bound_ = false;
 };
 
@@ -223,6 +256,33 @@ asio::awaitable<void> SocketInput<Protocol>::run() {
   });
 }
 
+template <>
+bool SocketInput<tcp>::admits(int) {
+  return true;
+}
+
+// Whether the process at the other end may send. The kernel noted who it was when it connected.
+template <>
+bool SocketInput<stream_protocol>::admits(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  const bool known = ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  const auto& allowed = options_.allow_users;
+  const bool admitted =
+      allowed.empty() || (known && std::ranges::find(allowed, peer.uid) != allowed.end());
+  // Each user once: who connects all the time must not fill the log.
+  if (known && told_.size() < kToldUsersMax && told_.insert(peer.uid).second) {
+    const std::string who = fmt::format("user {}, process {}", peer.uid, peer.pid);
+    if (admitted) log_info("input '{}': lines from {}", context_.name, who);
+    if (!admitted) log_warning("input '{}': {} may not send", context_.name, who);
+  }
+  if (!admitted) {
+    counters_.request();
+    counters_.refused(PushRefusal::Unauthorized);
+  }
+  return admitted;
+}
+
 template <class Protocol>
 asio::awaitable<void> SocketInput<Protocol>::accept() {
   asio::steady_timer pause(context_.receive);
@@ -234,6 +294,7 @@ asio::awaitable<void> SocketInput<Protocol>::accept() {
       co_await pause.async_wait(kAwait);
       continue;
     }
+    if (!admits(socket.native_handle())) continue;
     StreamSocket plain(std::move(socket));
     server_->take(tls_ ? tls_->make_stream(std::move(plain)) : make_plain_stream(std::move(plain)));
   }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include <fstream>
 
 #include "tests/daemon/inputs/input_harness.h"
+#include "tests/support/certificate.h"
 #include "tests/support/http_receiver.h"
 #include "tests/support/packed.h"
 
@@ -17,6 +19,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::http_exchange;
+using ::testing::Not;
 using ::testing::StartsWith;
 using Lines = std::vector<std::string>;
 
@@ -128,6 +131,50 @@ TEST_F(HttpIngestTest, AThousandSlowClientsHarmNobody) {
   for (const int fd : slow) ::close(fd);
 }
 
+// A request over TLS and its answer; nothing when there is no handshake.
+std::string tls_exchange(uint16_t port, int version_max, std::string_view request) {
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_max_proto_version(context, version_max);
+  const int fd = testing::connect_to(port);
+  SSL* ssl = SSL_new(context);
+  SSL_set_fd(ssl, fd);
+  std::string answer;
+  if (SSL_connect(ssl) == 1) {
+    while (!request.empty()) {
+      const int n = SSL_write(ssl, request.data(),
+                              static_cast<int>(std::min<size_t>(request.size(), 16'384)));
+      if (n <= 0) break;
+      request.remove_prefix(static_cast<size_t>(n));
+    }
+    char buffer[4096];
+    for (int n = 0; (n = SSL_read(ssl, buffer, sizeof buffer)) > 0;) {
+      answer.append(buffer, static_cast<size_t>(n));
+    }
+  }
+  SSL_free(ssl);
+  SSL_CTX_free(context);
+  ::close(fd);
+  return answer;
+}
+
+TEST_F(HttpIngestTest, TlsClientsAreServedAndPlainAndOldOnesAreNot) {
+  std::filesystem::create_directories(input_.state_folder);
+  const std::string certificate = input_.state_folder + "/cert.pem";
+  const std::string key = input_.state_folder + "/key.pem";
+  testing::write_certificate(certificate, key);
+  start(fmt::format(", body_max: 1MiB, tls: {{certificate: '{}', key: '{}'}}", certificate, key));
+  EXPECT_THAT(ask(post("1\n")), Not(HasSubstr("200")));
+  EXPECT_EQ(tls_exchange(port_, TLS1_1_VERSION, post("2\n")), "");
+  EXPECT_THAT(tls_exchange(port_, TLS1_2_VERSION, post("3\n")), HasSubstr("{\"lines\":1}"));
+  EXPECT_THAT(tls_exchange(port_, TLS1_3_VERSION, post("4\n5\n")), HasSubstr("{\"lines\":2}"));
+  // The answer arrives although the client is still sending.
+  EXPECT_THAT(tls_exchange(port_, TLS1_3_VERSION, post(std::string(2 << 20, 'x'))),
+              StartsWith("HTTP/1.1 413 "));
+  ASSERT_TRUE(input_.run_until_lines(3));
+  EXPECT_EQ(input_.sink.lines(), (Lines{"3", "4", "5"}));
+  EXPECT_EQ(push_stats().refused[static_cast<size_t>(PushRefusal::Malformed)], 2u);
+}
+
 TEST_F(HttpIngestTest, ATakenPortStopsTheStart) {
   start();
   auto second = input_.make("http", yaml());
@@ -156,6 +203,8 @@ TEST_F(HttpIngestTest, BadOptionsAreReportedInFull) {
     EXPECT_THAT(all, HasSubstr(part));
   }
   EXPECT_FALSE(input_.make("http", "{type: http, name: a}"));
+  EXPECT_FALSE(input_.make("http", yaml(", tls: {certificate: /nonexistent, key: /nonexistent}")));
+  EXPECT_FALSE(input_.make("http", yaml(", tls: {certificate: /nonexistent}")));
   EXPECT_FALSE(input_.make("http", yaml(", unpacked_max: 2GiB, spool_max: 8GiB")));
 }
 

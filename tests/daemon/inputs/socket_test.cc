@@ -45,8 +45,8 @@ int connect_unix(const std::string& path) {
 
 class SocketTest : public ::testing::Test {
  protected:
-  std::string unix_yaml() const {
-    return fmt::format("{{type: unix, name: u, path: '{}'}}", path_);
+  std::string unix_yaml(std::string_view more = "") const {
+    return fmt::format("{{type: unix, name: u, path: '{}'{}}}", path_, more);
   }
   std::string tcp_yaml(std::string_view more = "") const {
     return fmt::format("{{type: tcp, name: t, listen: '127.0.0.1:{}'{}}}", port_, more);
@@ -138,6 +138,28 @@ TEST_F(SocketTest, OnlyAStaleSocketIsReplaced) {
   ::close(fd);
 }
 
+TEST_F(SocketTest, OnlyAllowedUsersMaySend) {
+  const auto refused = [&] {
+    return input_.input->stats().push->refused[static_cast<size_t>(PushRefusal::Unauthorized)];
+  };
+  input_.start("unix", unix_yaml(fmt::format(", allow_users: {}", ::getuid() + 1)));
+  const int stranger = connect_unix(path_);
+  ASSERT_GE(stranger, 0);
+  testing::send_text(stranger, "1\n");
+  EXPECT_EQ(testing::read_to_end(stranger), "");  // closed by the other side
+  ::close(stranger);
+  EXPECT_EQ(refused(), 1u);
+  input_.stop();
+  input_.start("unix",
+               unix_yaml(fmt::format(", allow_users: [{}, {}]", ::getuid() + 1, ::getuid())));
+  const int friendly = connect_unix(path_);
+  testing::send_text(friendly, "2\n");
+  ::close(friendly);
+  ASSERT_TRUE(input_.run_until_lines(1));
+  EXPECT_EQ(input_.sink.lines(), Lines{"2"});
+  EXPECT_EQ(refused(), 0u);
+}
+
 TEST_F(SocketTest, TlsLinesArriveAndPlainOnesDoNot) {
   std::filesystem::create_directories(input_.state_folder);
   const std::string certificate = input_.state_folder + "/cert.pem";
@@ -191,6 +213,9 @@ TEST_F(SocketTest, BadOptionsAreReportedInFull) {
   EXPECT_THAT(messages("tcp", tcp_yaml(", tls: {certificate: /nonexistent, key: /nonexistent}")),
               HasSubstr("cannot be used as a certificate"));
   EXPECT_THAT(messages("tcp", tcp_yaml(", tls: {certificate: a}")), HasSubstr("key"));
+  EXPECT_THAT(messages("unix", unix_yaml(", allow_users: [nobody-by-this-name]")),
+              HasSubstr("there is no user 'nobody-by-this-name'"));
+  EXPECT_THAT(messages("unix", unix_yaml(", allow_users: []")), HasSubstr("allows nobody"));
   EXPECT_THAT(
       messages("unix", fmt::format("{{type: unix, name: a, path: '{}'}}", std::string(200, 'x'))),
       HasSubstr("too long"));

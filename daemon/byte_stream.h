@@ -1,8 +1,8 @@
-// ByteStream: what a socket input reads from: a connection, plain or TLS.
+// ByteStream: a connection that somebody made to us, plain or TLS.
 //
 // Thread rule: the executor of the socket, single-threaded. Errors: those of the socket or of TLS
 // end the connection; nothing is thrown.
-// Tested by tests/daemon/inputs/socket_test.cc.
+// Tested by tests/daemon/inputs/socket_test.cc and tests/daemon/inputs/http_ingest_test.cc.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "config/result.h"
 
@@ -27,7 +28,12 @@ class ByteStream {
   virtual boost::asio::awaitable<bool> open() = 0;
   // Fills the front of `into`, which must live until then; `count` says how far.
   virtual boost::asio::awaitable<StreamRead> read(std::span<char> into, size_t* count) = 0;
-  // Makes a waiting open() or read() fail.
+  // Sends both, which must live until then. False: the connection is of no use any more.
+  virtual boost::asio::awaitable<bool> write(std::string_view head, std::string_view body) = 0;
+  // Tells the other side that nothing more comes, then takes and drops what it still sends until it
+  // ends too: closing over unread bytes would reset the connection, and what we sent last with it.
+  virtual boost::asio::awaitable<void> end() = 0;
+  // Makes whatever waits fail.
   virtual void close() = 0;
 };
 

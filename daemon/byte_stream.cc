@@ -1,12 +1,14 @@
-#include "daemon/inputs/byte_stream.h"
+#include "daemon/byte_stream.h"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <utility>
 
 namespace picket {
@@ -17,6 +19,25 @@ namespace ssl = boost::asio::ssl;
 using boost::system::error_code;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr int kDroppedReadsMax = 1024;
+
+template <class Stream>
+asio::awaitable<bool> write_both(Stream* stream, std::string_view head, std::string_view body) {
+  const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head), asio::buffer(body)};
+  const auto [error, count] = co_await asio::async_write(*stream, buffers, kAwait);
+  co_return !error;
+}
+
+// Ends our side of a connection and drops what comes from the other.
+asio::awaitable<void> end_socket(StreamSocket* socket) {
+  error_code error;
+  socket->shutdown(StreamSocket::shutdown_send, error);
+  std::array<char, 4096> dropped;
+  for (int i = 0; i < kDroppedReadsMax && !error; ++i) {
+    const auto [failed, count] = co_await socket->async_read_some(asio::buffer(dropped), kAwait);
+    error = failed;
+  }
+}
 
 class PlainStream final : public ByteStream {
  public:
@@ -30,6 +51,10 @@ class PlainStream final : public ByteStream {
     if (!error) co_return StreamRead::Bytes;
     co_return error == asio::error::eof ? StreamRead::Ended : StreamRead::Failed;
   }
+  asio::awaitable<bool> write(std::string_view head, std::string_view body) override {
+    co_return co_await write_both(&socket_, head, body);
+  }
+  asio::awaitable<void> end() override { co_await end_socket(&socket_); }
   void close() override {
     error_code ignored;
     socket_.close(ignored);
@@ -54,6 +79,14 @@ class TlsStream final : public ByteStream {
     *count = got;
     if (!error) co_return StreamRead::Bytes;
     co_return error == asio::error::eof ? StreamRead::Ended : StreamRead::Failed;
+  }
+  asio::awaitable<bool> write(std::string_view head, std::string_view body) override {
+    co_return co_await write_both(&stream_, head, body);
+  }
+  asio::awaitable<void> end() override {
+    // Says that this is the end; fails at once when the other side is still sending.
+    co_await stream_.async_shutdown(kAwait);
+    co_await end_socket(&stream_.next_layer());
   }
   void close() override {
     error_code ignored;
