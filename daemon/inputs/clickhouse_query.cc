@@ -1,5 +1,4 @@
 #include "daemon/inputs/clickhouse_query.h"
-#include "config/settings.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +6,7 @@
 #include <array>
 #include <string_view>
 
+#include "config/settings.h"
 #include "daemon/http/client.h"
 #include "daemon/inputs/secret_file.h"
 

@@ -97,7 +97,7 @@ struct InputStats {
   uint64_t rotations = 0;
   uint64_t truncations = 0;
   uint64_t read_errors = 0;
-  uint64_t gaps = 0;  // times that something may have been gone before it was read
+  uint64_t gaps = 0;               // times that something may have been gone before it was read
   uint64_t folders_unwatched = 0;  // exist, but inotify could not watch them: they are polled
   std::string last_error = {};     // empty while all is well
   std::optional<PushStats> push = {};
