@@ -1,4 +1,4 @@
-// FollowedFile: read, cut, push.
+// FollowedFile: fetch, cut, push.
 //
 // Tested by tests/daemon/inputs/file_tail_*_test.cc through FileSet.
 #include "daemon/inputs/file_follow.h"
@@ -17,7 +17,7 @@ FollowedFile::FollowedFile(const InputContext& context, std::unique_ptr<DiskFile
       file_(std::move(file)),
       info_(info),
       cutter_({context.batch_bytes, context.max_line}, start.offset, std::move(start.proof.trail)),
-      proven_ns_(info.modified_ns),
+      proven_ns_(start.known_ns),
       head_(std::move(start.proof.head)) {}
 
 bool FollowedFile::start() {
@@ -31,8 +31,8 @@ bool FollowedFile::remember() {
   return push(std::move(batch));
 }
 
-bool FollowedFile::remember_unread(int64_t modified_ns) {
-  proven_ns_ = modified_ns;
+bool FollowedFile::remember_unread(int64_t known_ns) {
+  proven_ns_ = known_ns;
   return remember();
 }
 
@@ -53,9 +53,9 @@ bool FollowedFile::end(const Checkpoint& last) {
   return push(std::move(batch));
 }
 
-bool FollowedFile::restart(bool held_is_elsewhere) {
+bool FollowedFile::restart(bool held_is_elsewhere, int64_t known_ns) {
   if (held_is_elsewhere) cutter_.reset(cutter_.resume_offset());
-  proven_ns_ = info_.modified_ns;
+  proven_ns_ = std::max(info_.modified_ns, known_ns);
   const FileCheckpoint anew = mark(0, {});
   if (!end({state.path, encode_checkpoint(anew)})) return false;
   cutter_.reset(0);
@@ -64,7 +64,7 @@ bool FollowedFile::restart(bool held_is_elsewhere) {
   return start();
 }
 
-ReadOutcome FollowedFile::read() {
+ReadOutcome FollowedFile::fetch() {
   const auto info = file_->info();
   if (!info) return failed(info.error());
   info_ = *info;
@@ -79,20 +79,28 @@ ReadOutcome FollowedFile::read() {
   if (!got) return failed(got.error());
   const auto proven = trail_is_there();
   if (!proven) return failed(proven.error());
-  const std::string_view bytes(space.data(), *got);
   // Replaced before the read or after it? If before, the new content is still there.
+  const std::string_view bytes(space.data(), *got);
   if (!*proven && holds(offset, bytes)) return ReadOutcome::Replaced;
-  if (*proven) proven_ns_ = info_.modified_ns;
+  fetched_ = {bytes, *proven};
+  return ReadOutcome::Fetched;
+}
+
+ReadOutcome FollowedFile::take() {
+  const auto [bytes, proven] = fetched_;
+  // Never back: files that were made up to then are known.
+  if (proven) proven_ns_ = std::max(proven_ns_, info_.modified_ns);
   error_.clear();
-  bytes_read_ += *got;
+  const size_t count = bytes.size();
+  bytes_read_ += count;
   if (head_.size() < Trail::kBytes) head_ += bytes.substr(0, Trail::kBytes - head_.size());
-  cutter_.commit(*got);
+  cutter_.commit(count);
   while (std::optional<LineBatch> batch = cutter_.next()) {
     batch->checkpoint = checkpoint();
     if (!push(*std::move(batch))) return ReadOutcome::Closed;
   }
-  if (!*proven) return ReadOutcome::Replaced;
-  return *got > 0 && cutter_.read_offset() < info_.size ? ReadOutcome::More : ReadOutcome::AtEnd;
+  if (!proven) return ReadOutcome::Replaced;
+  return count > 0 && cutter_.read_offset() < info_.size ? ReadOutcome::More : ReadOutcome::AtEnd;
 }
 
 // Whether the bytes right before read_offset() are still those that were read there.

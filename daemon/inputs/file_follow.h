@@ -8,7 +8,7 @@
 //  1. A checkpoint never lies behind the last '\n' that was pushed.
 //  2. After new bytes were read, those right before them are compared with what was read there: a
 //     file that was cut and grew past the old offset is noticed, whenever that happened.
-//  3. One read() is at most one read of batch_bytes, so a busy file cannot starve the others.
+//  3. One fetch() is at most one read of batch_bytes, so a busy file cannot starve the others.
 // Thread rule: the input thread.
 #pragma once
 
@@ -27,6 +27,7 @@
 namespace picket {
 
 enum class ReadOutcome : uint8_t {
+  Fetched,   // bytes wait for take()
   AtEnd,     // all there is was read
   More,      // call again
   Replaced,  // truncated, or cut and regrown; restart() makes it readable again
@@ -41,6 +42,7 @@ struct FollowState {
   bool finishing = false;   // rotated away or deleted: read to its end, then closed
   bool queued = false;      // waits for its turn to be read
   bool waiting = false;     // was passed over, because an older file of its name has unread bytes
+  int64_t left_ns = 0;      // FollowedFile::known_ns() when it lost its name
   std::chrono::steady_clock::time_point deadline = {};  // of `finishing`: no late writes after it
 };
 
@@ -48,6 +50,7 @@ struct FollowState {
 struct StartPoint {
   uint64_t offset = 0;
   ContentProof proof = {};  // of the file at this offset
+  int64_t known_ns = 0;     // whatever the file lost before this time is being read elsewhere
 };
 
 class FollowedFile {
@@ -62,20 +65,22 @@ class FollowedFile {
   bool start();
   // Pushes a batch without lines that carries the present checkpoint.
   bool remember();
-  // The same, for a file of which nothing was read: whatever it lost before `modified_ns` is being
+  // The same, for a file of which nothing was read: whatever it lost before `known_ns` is being
   // read elsewhere.
-  bool remember_unread(int64_t modified_ns);
+  bool remember_unread(int64_t known_ns);
   // Pushes a batch without lines that deletes the checkpoint `key`.
   bool forget(const std::string& key);
   // Pushes what is held as the last line and ends the stream. Both carry `last`, so that the line
   // and the mark that it was read are committed together.
   bool end(const Checkpoint& last);
   // As end(), then begins a new stream at the start of the file. `held_is_elsewhere` says that the
-  // unfinished line will be read elsewhere.
-  bool restart(bool held_is_elsewhere);
+  // unfinished line will be read elsewhere; `known_ns` is as in a StartPoint.
+  bool restart(bool held_is_elsewhere, int64_t known_ns);
 
-  // Reads and pushes once.
-  ReadOutcome read();
+  // Reads once. Nothing is pushed; what was fetched is forgotten by the next fetch().
+  ReadOutcome fetch();
+  // Pushes what was fetched. REQUIRES: fetch() said Fetched.
+  ReadOutcome take();
 
   // The checkpoint that was pushed last.
   const FileCheckpoint& last_checkpoint() const { return last_; }
@@ -85,7 +90,8 @@ class FollowedFile {
 
   const FileIdentity& identity() const { return info_.identity; }
   const DiskFile& file() const { return *file_; }
-  // Links as of the last read().
+  int64_t known_ns() const { return proven_ns_; }
+  // Links as of the last fetch().
   bool deleted() const { return info_.links == 0; }
   uint64_t lag_bytes() const;
   uint64_t bytes_read() const { return bytes_read_; }
@@ -110,6 +116,10 @@ class FollowedFile {
   int64_t proven_ns_;  // the content was still the same after this FileInfo::modified_ns
   std::string head_;   // the first bytes of the content, as far as they were read
   FileCheckpoint last_ = {};
+  struct {
+    std::string_view bytes = {};  // in the cutter's space
+    bool proven = false;          // what was read before them is still there
+  } fetched_ = {};
   uint64_t bytes_read_ = 0;
   std::error_code error_ = {};
 };

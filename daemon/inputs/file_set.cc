@@ -94,26 +94,33 @@ bool FileSet::waits_for_older(FileId id, const FollowedFile& file) const {
 }
 
 // Of a file of which nothing was read the bytes do not tell that it was cut. Gives whether an older
-// content was found, which is to be read first.
+// content was found, which is to be read first. Looked for when the first bytes were fetched but
+// not taken: what was cut before that has left its copy by now, and what is cut later is known by
+// them.
 bool FileSet::finish_older(FollowedFile& file) {
   const FileCheckpoint mark = file.read_mark();
   if (mark.offset > 0 || file.state.finishing) return false;
   const auto info = file.file().info();
-  if (!info || info->modified_ns == mark.modified_ns) return false;
+  if (!info || info->modified_ns <= mark.modified_ns) return false;
   names_.index.clear();
-  if (!finish_between(file.state.path, mark)) return false;
-  sink_took(file.remember_unread(info->modified_ns));
+  const int64_t newest = finish_between(file.state.path, mark);
+  if (newest == 0) return false;
+  sink_took(file.remember_unread(std::max(info->modified_ns, newest)));
   return true;
 }
 
 void FileSet::read_one(FileId id) {
   FollowedFile& file = *files_.at(id);
-  if (finish_older(file)) return enqueue(renew(id));
   const uint64_t before = file.bytes_read();
   const bool had_failed = static_cast<bool>(file.error());
-  const ReadOutcome outcome = file.read();
+  ReadOutcome outcome = file.fetch();
+  if (outcome == ReadOutcome::Fetched) {
+    if (finish_older(file)) return enqueue(renew(id));
+    outcome = file.take();
+  }
   counts_.bytes_read += file.bytes_read() - before;
   switch (outcome) {
+    case ReadOutcome::Fetched:
     case ReadOutcome::More:
       enqueue(id);
       break;
@@ -149,15 +156,16 @@ void FileSet::replaced(FileId id) {
   const FileCheckpoint last = file.last_checkpoint();
   const FileCheckpoint read = file.read_mark();
   const std::string origin = file.state.path;
-  Look rest = find_copy(origin, last, read);
+  Look rest = std::nullopt;
+  steadily(origin, [&] { rest = find_copy(origin, last, read); });
   const bool rest_found = rest && *rest;
   if (rest_found) finish(**std::move(rest), origin);
   // Without content the checkpoint would lead to any file, this one first of all.
   const bool later = !rest && last.offset > 0;
   if (later) put_aside(origin, last);
-  const bool older_found = !file.state.finishing && finish_between(origin, read);
-  sink_took(file.restart(rest_found || later));
-  enqueue(rest_found || older_found ? renew(id) : id);
+  const int64_t newest = file.state.finishing ? 0 : finish_between(origin, read);
+  sink_took(file.restart(rest_found || later, newest));
+  enqueue(rest_found || newest > 0 ? renew(id) : id);
 }
 
 // Makes a file the youngest one: it now waits for those that were older or as old.

@@ -34,6 +34,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -92,6 +93,7 @@ class FileSet {
     FileInfo info;
     StartPoint start;
   };
+  using Rests = std::vector<Rest>;
   using Pending = std::map<std::string, FileCheckpoint>;  // not settled yet, by key
   using Look = DiskResult<std::optional<Rest>>;
   // What a new file is to one that is followed and whose name it was made from.
@@ -112,8 +114,11 @@ class FileSet {
                  const FileCheckpoint& known) const;
   Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
   bool has_checkpoint(const Rest& rest) const;
+  bool will_be_followed(const Rest& rest) const;
   Look rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
-  bool finish_between(const std::string& path, const FileCheckpoint& before);
+  int64_t finish_between(const std::string& path, const FileCheckpoint& before);
+  Rests between(const std::string& path, const FileCheckpoint& before);
+  void recover_moved(const std::string& path, const FileCheckpoint& checkpoint);
   void finish(Rest rest, const std::string& origin);
   void put_aside(const std::string& key, FileCheckpoint checkpoint);
   void drop_lost(const std::string& key);
@@ -132,7 +137,11 @@ class FileSet {
   void retire_missing(const std::set<std::string>& paths);
   void look_at(const std::string& path);
   void open_new(const std::string& path);
+  void finish_missed(const std::string& path);
   const FolderIndex& index_of(const std::string& folder);
+  FolderIndex index(const std::string& folder, const std::string& origin) const;
+  FolderIndex steady_index(const std::string& folder, const std::string& origin) const;
+  void steadily(const std::string& path, const std::function<void()>& look);
   std::string name_now(const FollowedFile& file, const std::string& path);
   std::string key_now(const FollowedFile& file, const std::string& path);
   void retire(FileId id);
@@ -154,10 +163,16 @@ class FileSet {
   void trouble(const std::string& path, std::error_code error);
   void sink_took(bool taken) { closed_ = closed_ || !taken; }
 
+  // What had a name between two looks was looked for.
+  struct Searched {
+    FileCheckpoint before = {};  // what had it then
+    int64_t newest = 0;          // birth time of the youngest file that was found
+  };
   struct Names {
     std::map<std::string, FileId> by_path = {};  // followed ones only, not those being finished
     std::map<FileIdentity, FileId> by_identity = {};
     std::map<std::string, FolderIndex> index = {};  // valid during one scan
+    std::map<std::string, Searched> searched = {};  // valid during one scan
   };
 
   // What the first scan leaves for later ones.

@@ -95,14 +95,30 @@ void FileSet::recover() {
 // Contents that the name `path` had and lost again between two looks: in files that were renamed,
 // and in copies of one that was cut. They are known by what rotation makes of the name, and because
 // they were made after `before` was last seen to change. Where the file system does not record
-// birth times they cannot be told from older ones.
-bool FileSet::finish_between(const std::string& path, const FileCheckpoint& before) {
-  if (before.identity.birth_ns == 0) return false;
+// birth times they cannot be told from older ones. Gives the birth time of the youngest file that
+// was found, 0 if there was none.
+int64_t FileSet::finish_between(const std::string& path, const FileCheckpoint& before) {
+  if (before.identity.birth_ns == 0) return 0;
+  Rests found;
+  steadily(path, [&] { found = between(path, before); });
+  int64_t newest = 0;
+  for (Rest& rest : found) {
+    newest = std::max(newest, rest.info.identity.birth_ns);
+    finish(std::move(rest), path);
+    ++counts_.rotations;
+  }
+  Searched& searched = names_.searched[path];
+  searched = {before, std::max(searched.newest, newest)};
+  return newest;
+}
+
+// The youngest content comes last.
+FileSet::Rests FileSet::between(const std::string& path, const FileCheckpoint& before) {
   // A copy is made right before its original is cut, which may be in the same tick of the clock.
   const int64_t cut = before.offset == 0 ? 1 : 0;
   const int64_t first = std::max(before.identity.birth_ns + 1, before.modified_ns + cut);
-  std::vector<Rest> found;
-  for (const auto& [identity, name] : index_of(folder_of(path))) {
+  Rests found;
+  for (const auto& [identity, name] : index(folder_of(path), path)) {
     if (name_of(path) != rotation_stem(name_of(name)) || name == path || matches(name)) continue;
     // The file itself may have been cut, filled anew and only then renamed.
     const bool itself = same_file(before, identity);
@@ -113,6 +129,7 @@ bool FileSet::finish_between(const std::string& path, const FileCheckpoint& befo
       trouble(name, info.error());
       continue;
     }
+    if (info->identity != identity) continue;
     if (itself ? content_matches(before, **file) : kinship(name, **file, *info) != Kinship::None)
       continue;
     const auto now = context_.disk.open(path, links(path));
@@ -120,11 +137,15 @@ bool FileSet::finish_between(const std::string& path, const FileCheckpoint& befo
   }
   // Not by birth: a file that was copied and cut is older than the copy, but its content is not.
   std::ranges::sort(found, {}, [](const Rest& rest) { return rest.info.modified_ns; });
-  for (Rest& rest : found) {
-    finish(std::move(rest), path);
-    ++counts_.rotations;
-  }
-  return !found.empty();
+  return found;
+}
+
+// recover() left it to following the name to go on with the file there, which was rotated since.
+void FileSet::recover_moved(const std::string& path, const FileCheckpoint& checkpoint) {
+  names_.index.clear();
+  Pending moved = {{path, checkpoint}};
+  recover_one(path, moved);
+  finish_between(path, checkpoint);
 }
 
 // A file whose present name is the key of another one lets that go first: its own checkpoint will
@@ -138,8 +159,12 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
            other.second.offset > node.mapped().offset;
   });
   if (further != pending.end()) recover_one(std::string(further->first), pending);
-  Look look = unfinished(key, node.mapped());
-  const auto info = context_.disk.stat(key, links(key));
+  Look look = std::nullopt;
+  DiskResult<FileInfo> info;
+  steadily(key, [&] {
+    look = unfinished(key, node.mapped());
+    info = context_.disk.stat(key, links(key));
+  });
   const bool out_of_reach = !info && info.error() == std::errc::permission_denied;
   if (!look && (out_of_reach || is_nameless(key))) {
     start_up_.pending.emplace(key, node.mapped());
@@ -161,11 +186,13 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
     recover_one(rest.path, pending);
   }
   const auto same = names_.by_identity.find(rest.info.identity);
-  if (same != names_.by_identity.end()) {
-    FollowState& state = files_.at(same->second)->state;
-    if (state.origin == state.path) state.origin = key;
+  const bool open = same != names_.by_identity.end();
+  if (open || will_be_followed(rest)) {
+    FollowState* state = open ? &files_.at(same->second)->state : nullptr;
+    if (state && state->origin == state->path) state->origin = key;
     // Nothing else will ever end or replace this second checkpoint of the file.
-    if (state.path != key && (!info || !matches(key))) drop_lost(key);
+    const std::string& path = state ? state->path : rest.path;
+    if (path != key && (!info || !matches(key))) drop_lost(key);
     return;
   }
   finish(std::move(rest), key);
@@ -212,7 +239,14 @@ FileSet::Look FileSet::find_rotated(const std::string& key, const FileCheckpoint
     // 0 the content could not tell.
     if (is_compressed_name(path) && !is_compressed_name(key)) continue;
     Look rest = rest_at(path, checkpoint);
-    if (!rest || *rest) return rest;
+    if (!rest) return rest;
+    if (!*rest) continue;
+    // Without content, whatever has the name or the inode number now would match.
+    const FileInfo& info = (*rest)->info;
+    const bool doubtful = checkpoint.offset == 0 && info.identity.birth_ns == 0;
+    if (info.identity != identity) continue;
+    if (doubtful && kinship(path, *(*rest)->file, info) != Kinship::None) continue;
+    return rest;
   }
   return std::nullopt;
 }
@@ -252,6 +286,15 @@ bool FileSet::has_checkpoint(const Rest& rest) const {
     const auto own = decode_checkpoint(entry.second);
     return own && same_file(*own, rest.info.identity) && content_matches(*own, *rest.file);
   });
+}
+
+// Whether a checkpoint that recover() has left to following the name of the file got further in it.
+bool FileSet::will_be_followed(const Rest& rest) const {
+  const auto known = start_up_.remembered.find(rest.path);
+  if (known == start_up_.remembered.end() || !matches(rest.path)) return false;
+  const auto own = decode_checkpoint(known->second);
+  return own && own->offset > rest.start.offset && same_file(*own, rest.info.identity) &&
+         content_matches(*own, *rest.file);
 }
 
 // Copies have names that sort behind that of the original, so it is opened first. By now the
@@ -298,6 +341,7 @@ void FileSet::finish(Rest rest, const std::string& origin) {
   state.path = std::move(rest.path);
   state.origin = origin;
   state.finishing = true;
+  state.left_ns = rest.start.known_ns = rest.info.modified_ns;
   state.deadline = context_.clock.steady() + options_.grace;
   add(std::move(state), std::move(rest.file), rest.info, std::move(rest.start));
 }
@@ -326,11 +370,17 @@ FileSet::Start FileSet::first_point(const std::string& path, const DiskFile& fil
   const bool was_followed = remembered || (!start_up_.done && context_.checkpoints.contains(path));
   const bool same = checkpoint && same_file(*checkpoint, info.identity);
   StartPoint start;
+  start.known_ns = info.modified_ns;
   if (same) {
     auto proof = prove(*checkpoint, file);
     if (!proof) return std::unexpected(proof.error());
-    if (*proof) start = {checkpoint->offset, **std::move(proof)};
+    if (*proof) start.offset = checkpoint->offset;
+    if (*proof) start.proof = **std::move(proof);
+    if (*proof && checkpoint->modified_ns != 0) start.known_ns = checkpoint->modified_ns;
     if (!*proof) ++counts_.truncations;
+    if (!*proof) recover_moved(path, *checkpoint);
+  } else if (checkpoint) {
+    recover_moved(path, *checkpoint);
   } else if (!was_followed) {
     start.offset = first_offset(path, file, info);
     auto proof = read_proof(file, start.offset);

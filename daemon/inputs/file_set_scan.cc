@@ -28,6 +28,9 @@ bool name_lost(std::error_code error) {
   return std::any_of(kLost.begin(), kLost.end(), [&](std::errc lost) { return error == lost; });
 }
 
+// In a folder where names change all the time what was seen last has to do.
+constexpr int kLooksMax = 100;
+
 }  // namespace
 
 void FileSet::scan() {
@@ -44,6 +47,7 @@ void FileSet::scan() {
     return !paths.contains(entry.first) && !names_.by_path.contains(entry.first);
   });
   names_.index.clear();
+  names_.searched.clear();
   start_up_.done = true;
 }
 
@@ -178,6 +182,8 @@ void FileSet::open_new(const std::string& path) {
   const auto info = file ? (*file)->info() : std::unexpected(file.error());
   if (info && names_.by_identity.contains(info->identity)) return;  // renamed between the two looks
   auto start = info ? first_point(path, **file, *info) : std::unexpected(info.error());
+  finish_missed(path);
+  if (info && names_.by_identity.contains(info->identity)) return;  // it was missed itself
   if (start && start->offset == 0) {
     const Kinship kin = kinship(path, **file, *info);
     if (kin == Kinship::Longer) return;
@@ -196,20 +202,69 @@ void FileSet::open_new(const std::string& path) {
   troubles_.erase(path);
   FollowState state;
   state.path = state.origin = path;
+  if (const auto searched = names_.searched.find(path); searched != names_.searched.end())
+    start->known_ns = std::max(start->known_ns, searched->second.newest);
   add(std::move(state), *std::move(file), *info, *std::move(start));
+}
+
+// What had the name since the file that was followed last, and lost it before it was opened.
+void FileSet::finish_missed(const std::string& path) {
+  if (const auto searched = names_.searched.find(path); searched != names_.searched.end()) {
+    finish_between(path, FileCheckpoint(searched->second.before));
+    return;
+  }
+  const auto last = std::find_if(finishing_.rbegin(), finishing_.rend(),
+                                 [&](FileId id) { return files_.at(id)->state.origin == path; });
+  if (last == finishing_.rend()) return;
+  const FollowedFile& file = *files_.at(*last);
+  FileCheckpoint mark = file.read_mark();
+  mark.modified_ns = file.state.left_ns;
+  finish_between(path, mark);
 }
 
 const FileSet::FolderIndex& FileSet::index_of(const std::string& folder) {
   const auto [entry, added] = names_.index.try_emplace(folder);
-  if (!added) return entry->second;
+  if (added) entry->second = steady_index(folder, "");
+  return entry->second;
+}
+
+// Of the files whose names were made from `origin`; of all if that is empty.
+FileSet::FolderIndex FileSet::index(const std::string& folder, const std::string& origin) const {
+  FolderIndex found;
   const auto names = context_.disk.list(folder);
-  if (!names) return entry->second;
+  if (!names) return found;
   for (const std::string& name : *names) {
     std::string path = path_in(folder, name);
+    if (!origin.empty() && !made_from(path, origin)) continue;
     const auto info = context_.disk.stat(path, links_beside(path));
-    if (info) entry->second.emplace(info->identity, std::move(path));
+    if (info) found.emplace(info->identity, std::move(path));
   }
-  return entry->second;
+  return found;
+}
+
+// A file that is renamed while the names are looked at may be missed: two looks must agree.
+FileSet::FolderIndex FileSet::steady_index(const std::string& folder,
+                                           const std::string& origin) const {
+  FolderIndex found = index(folder, origin);
+  for (int looks = 0; looks < kLooksMax; ++looks) {
+    FolderIndex again = index(folder, origin);
+    if (again == found) break;
+    found = std::move(again);
+  }
+  return found;
+}
+
+// Looks, and looks again until no file that was made from `path` was renamed meanwhile.
+void FileSet::steadily(const std::string& path, const std::function<void()>& look) {
+  const std::string folder = folder_of(path);
+  FolderIndex names = steady_index(folder, path);
+  for (int looks = 0; looks < kLooksMax; ++looks) {
+    look();
+    FolderIndex again = steady_index(folder, path);
+    if (again == names) return;
+    names = std::move(again);
+    names_.index.clear();
+  }
 }
 
 // The present name of a file in the folder of `path`: `path` itself if it still is one or cannot be
@@ -238,6 +293,7 @@ void FileSet::retire(FileId id) {
   finishing_.insert(id);
   undrained_.insert(id);
   file.state.finishing = true;
+  file.state.left_ns = file.known_ns();
   file.state.deadline = context_.clock.steady() + options_.grace;
   file.state.origin = std::exchange(file.state.path, "");
   const std::string now = key_now(file, file.state.origin);

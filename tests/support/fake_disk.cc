@@ -25,16 +25,20 @@ class FakeFile final : public DiskFile {
   FakeFile(const FakeDisk& disk, std::shared_ptr<const FakeDisk::Content> content)
       : disk_(disk), content_(std::move(content)) {}
 
-  DiskResult<FileInfo> info() const override { return info_of(*content_); }
+  DiskResult<FileInfo> info() const override {
+    disk_.called();
+    return info_of(*content_);
+  }
 
   DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const override {
+    disk_.called();
     if (content_->read_error) return std::unexpected(content_->read_error);
     ++disk_.reads;
     const std::string& bytes = content_->bytes;
     if (offset >= bytes.size()) return size_t{0};
     const size_t count = std::min<size_t>(length, bytes.size() - offset);
     std::memcpy(into, bytes.data() + offset, count);
-    if (const auto hook = disk_.on_read) hook(offset);  // a copy: the hook may replace itself
+    if (const auto hook = disk_.hooks.read) hook(offset);  // a copy: the hook may replace itself
     return count;
   }
 
@@ -81,6 +85,7 @@ class FakeAppendFile final : public AppendFile {
 
 DiskResult<std::unique_ptr<DiskFile>> FakeDisk::open(const std::string& path,
                                                      LinkRule links) const {
+  called();
   const auto entry = find(path, links);
   if (!entry) return std::unexpected(entry.error());
   if (denied_.contains(path)) return failed(std::errc::permission_denied);
@@ -89,12 +94,14 @@ DiskResult<std::unique_ptr<DiskFile>> FakeDisk::open(const std::string& path,
 }
 
 DiskResult<FileInfo> FakeDisk::stat(const std::string& path, LinkRule links) const {
+  called();
   const auto entry = find(path, links);
   if (!entry) return std::unexpected(entry.error());
   return info_of(*entry->content);
 }
 
 DiskResult<std::vector<std::string>> FakeDisk::list(const std::string& folder) const {
+  called();
   if (denied_.contains(folder)) return failed(std::errc::permission_denied);
   const std::string real = folder_of(*resolve_folders(path_in(folder, "x"), {Symlinks::Follow}));
   std::vector<std::string> names;
@@ -105,6 +112,7 @@ DiskResult<std::vector<std::string>> FakeDisk::list(const std::string& folder) c
 }
 
 std::vector<std::string> FakeDisk::glob(const std::string& pattern) const {
+  called();
   std::vector<std::string> paths;
   const auto consider = [&](const std::string& path) {
     const bool match = ::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0;

@@ -77,10 +77,19 @@ class FakeDisk final : public Disk {
     std::optional<uint64_t> synced = {};  // bytes; nothing: all of them, always
     bool named = true;                    // its folder was synced
   };
+  void called() const {
+    if (const auto hook = hooks.call) hook();  // a copy: the hook may replace itself
+  }
   mutable uint64_t opens = 0;
   mutable uint64_t reads = 0;
-  // Called with its offset when a read has copied its bytes, before the reader goes on.
-  std::function<void(uint64_t offset)> on_read = nullptr;
+  // What others do in the midst of a look.
+  struct Hooks {
+    // Called before each call of a reader, be it about a name or an open file.
+    std::function<void()> call = nullptr;
+    // Called with its offset when a read has copied its bytes, before the reader goes on.
+    std::function<void(uint64_t offset)> read = nullptr;
+  };
+  Hooks hooks = {};
   // What appending and syncing meet.
   struct Faults {
     uint64_t space_left = ~uint64_t{0};  // bytes; then ENOSPC

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -71,6 +72,7 @@ struct Climate {
 struct Deed {
   Step step = Step::Write;
   uint32_t amount = 0;
+  uint32_t calls = 0;  // of the disk that the tail makes before it happens
 };
 using Life = std::vector<Deed>;
 
@@ -78,7 +80,8 @@ std::string to_text(const Life& life) {
   std::string text;
   for (const Deed& deed : life)
     text += std::string(kSteps[static_cast<size_t>(deed.step)].name) + "(" +
-            std::to_string(deed.amount) + ") ";
+            std::to_string(deed.amount) + ")" +
+            (deed.calls > 0 ? "@" + std::to_string(deed.calls) + " " : " ");
   return text;
 }
 
@@ -94,6 +97,10 @@ class World {
   // What went wrong; empty when nothing did.
   std::string live(const Life& life) {
     for (const Deed& deed : life) {
+      if (of_writer(deed.step) && (deed.calls > 0 || !later_.empty())) {
+        later_.push_back(deed);
+        continue;
+      }
       act(deed);
       judge();
       if (!problem_.empty()) return problem_;
@@ -109,6 +116,20 @@ class World {
     bool safe = true;
     int arrived = 0;  // committed
   };
+
+  static bool of_writer(Step step) { return step < Step::Scan; }
+
+  // Before each call of the disk while the tail acts.
+  void called() {
+    if (later_.empty() || ++calls_ < later_.front().calls) return;
+    const auto hook = std::exchange(tail_.disk.hooks.call, nullptr);
+    calls_ = 0;
+    judge();
+    act(later_.front());
+    judge();
+    later_.pop_front();
+    tail_.disk.hooks.call = hook;
+  }
 
   // 0: before it was rotated.
   static std::string rotated(uint32_t number) {
@@ -152,7 +173,10 @@ class World {
         return;
       default:
         if (!denied_.empty()) tail_.disk.deny(denied_);
+        // The model looks through the disk itself, so nothing happens in the midst of a denial.
+        if (denied_.empty()) tail_.disk.hooks.call = [this] { called(); };
         act_tail(deed);
+        tail_.disk.hooks.call = nullptr;
         if (!denied_.empty()) tail_.disk.allow(denied_);
     }
   }
@@ -355,6 +379,8 @@ class World {
 
   void finish() {
     denied_.clear();
+    for (; !later_.empty(); later_.pop_front()) act(later_.front());
+    judge();
     if (!up_) start();
     for (const std::string& path : tail_.disk.glob(climate_.all_names ? "/log/*" : kLog)) {
       const std::string& text = tail_.disk.text(path);
@@ -379,6 +405,8 @@ class World {
   Climate climate_;
   std::string denied_ = {};  // what the tail may not look at
   bool was_denied_ = false;
+  std::deque<Deed> later_ = {};  // of the writer, waiting for calls of the disk
+  uint32_t calls_ = 0;           // since the last of them
   bool up_ = false;
   bool late_ = false;  // the writer may still have rotated(1) open
   int next_line_ = 0;
@@ -398,6 +426,7 @@ Life random_life(std::mt19937_64& random) {
   for (Deed& deed : life) {
     deed.step = static_cast<Step>(steps(random));
     deed.amount = static_cast<uint32_t>(random() % 64);
+    if (random() % 3 == 0) deed.calls = static_cast<uint32_t>(1 + random() % 30);
   }
   return life;
 }

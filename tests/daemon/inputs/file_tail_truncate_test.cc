@@ -42,9 +42,9 @@ TEST(FileTailTruncate, RegrownWhileItIsReadIsNoticed) {
   tail.disk.write("/log/a.log", "1\n");
   tail.start();
   tail.disk.write("/log/a.log", "2\n");
-  tail.disk.on_read = [&](uint64_t offset) {
+  tail.disk.hooks.read = [&](uint64_t offset) {
     if (offset != 2) return;
-    tail.disk.on_read = nullptr;
+    tail.disk.hooks.read = nullptr;
     tail.disk.rewrite("/log/a.log", "3\n4\n5\n");
   };
   tail.settle();
@@ -59,8 +59,8 @@ TEST(FileTailTruncate, RegrownWhileItIsReadIsNoticed) {
 TEST(FileTailTruncate, CheckpointIsAboutWhatWasRead) {
   TailHarness tail;
   tail.disk.write("/log/a.log", "1\n2\n");
-  tail.disk.on_read = [&](uint64_t) {
-    tail.disk.on_read = nullptr;
+  tail.disk.hooks.read = [&](uint64_t) {
+    tail.disk.hooks.read = nullptr;
     tail.disk.rewrite("/log/a.log", "3\n4\n5\n");
   };
   tail.start();
