@@ -109,6 +109,11 @@ row() {
 
 metric() { curl -fs "$picket/metrics" | awk -v name="$1" '$1 == name { printf "%.0f", $2 }'; }
 metric_is() { [ "$(metric "$1")" = "$2" ]; }
+# Every line that was read is accounted for, at every scrape.
+ledger_balances() {
+  curl -fs "$picket/metrics" |
+    awk '/^picket_ledger_imbalance_lines/ { n++; bad += $2 != 0 } END { exit n == 0 || bad > 0 }'
+}
 reload() { curl -s -o answer -w '%{http_code}' -X POST "$@" "$picket/-/reload"; }
 reloaded() {
   local status
@@ -160,6 +165,7 @@ sleep 0.5
 rules 3 2
 reloaded
 metric_is 'picket_lines_read_total{source="log"}' 2 || fail "a counter went back"
+ledger_balances || fail "the ledger does not balance after a reload"
 row a3 window >>app.log
 printf '%s\n' "${line:40}" >&8
 printf '%s\n' "${tcp_line:40}" >&9
@@ -250,6 +256,7 @@ writer=$!
 for _ in $(seq 1 15); do reloaded; done
 wait "$writer"
 eventually 60 "the backlog is read" metric_is 'picket_lines_read_total{source="log"}' $((before + 1000000))
+ledger_balances || fail "the ledger does not balance after reloads in a backlog"
 once "15 reloads in a million lines"
 
 # An output that takes a connection and never says a word.
