@@ -241,6 +241,33 @@ TEST_F(KeeperWithOutput, AlertsAboutPicketItselfGoTheWayOfAllOthers) {
   EXPECT_EQ(ended[0].status, AlertStatus::Resolved);
 }
 
+TEST_F(KeeperWithOutput, AlertsAboutPicketItselfGoOnAfterAReload) {
+  keeper_.input_stats(0, {.last_error = "permission denied"});
+  keeper_.on_tick(engine_, clock_.now());
+  clock_.advance(std::chrono::seconds(30));
+  keeper_.on_tick(engine_, clock_.now());
+  const auto before = published_.latest()->alerts;
+  ASSERT_EQ(before.size(), 1U);
+
+  // Not committed: the next keeper knows it all the same, and once.
+  Deliveries deliveries = null_outputs(1, clock_);
+  Keeper next({.source_names = {"s"}, .source_types = {"file"}},
+              {store_, *dead_, deliveries, published_, clock_});
+  next.watch(*pipeline_);
+  next.take_over(keeper_.leave());
+  next.restore_outbox(store_.load(StateKind::Outbox), {});
+  next.input_stats(0, {.last_error = "permission denied"});
+  clock_.advance(std::chrono::seconds(1));
+  next.on_tick(engine_, clock_.now());
+  const auto after = published_.latest()->alerts;
+  ASSERT_EQ(after.size(), 1U);
+  EXPECT_EQ(after[0].id, before[0].id);
+  EXPECT_EQ(after[0].starts_at, before[0].starts_at);
+  EXPECT_EQ(after[0].status, AlertStatus::Firing);
+  next.on_tick(engine_, clock_.now());
+  EXPECT_EQ(store_.load(StateKind::SelfAlert).size(), 1U);
+}
+
 TEST_F(KeeperTest, AStateFileThatCannotBeWrittenIsTold) {
   engine_.add_stream(0, Duration(0));
   store_.full = true;
