@@ -9,41 +9,23 @@ set -euo pipefail
 binary=$1
 source_dir=$2
 build=$3
-for program in curl jq; do
-  if ! command -v "$program" >/dev/null; then
-    echo "skipped: $program is not installed"
-    exit 77
-  fi
-done
-
 . "$source_dir/tests/e2e/common.sh"
-directory=$(mktemp -d "$build/disk_full_test.XXXXXX")
-cd "$directory"
+need curl jq
+work_in "$build/disk_full_test"
 mkdir logs disk
 if ! mount -t tmpfs -o size=4m tmpfs disk 2>/dev/null; then
-  rm -rf "$directory"
+  passed=true
   echo "SKIPPED: no permission to mount a small file system, so a full disk was not tried"
   exit 77
 fi
-pid=
-passed=false
-
-cleanup() {
+put_away() {
   if [ -n "$pid" ]; then
     kill -KILL "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   fi
-  if $passed; then
-    umount disk
-    rm -rf "$directory"
-  else
-    tail -n 30 picket.log || true
-    cp -r disk disk.kept || true
-    umount disk
-    echo "FAILED; everything is left in $directory"
-  fi
+  $passed || cp -r disk disk.kept || true
+  umount disk
 }
-trap cleanup EXIT
 
 http_port=$(free_port)
 ingest_port=$(free_port)

@@ -10,35 +10,14 @@ set -euo pipefail
 binary=$1
 source_dir=$2
 build=$3
-for program in curl jq gzip zstd; do
-  if ! command -v "$program" >/dev/null; then
-    echo "skipped: $program is not installed"
-    exit 77
-  fi
-done
-
 . "$source_dir/tests/e2e/common.sh"
-directory=$(mktemp -d "$build/ingest_test.XXXXXX")
-cd "$directory"
-pid=
+need curl jq gzip zstd
+work_in "$build/ingest_test"
 senders=()
-passed=false
-
-cleanup() {
+put_away() {
   rm -f sending
   [ ${#senders[@]} -eq 0 ] || wait "${senders[@]}" 2>/dev/null || true
-  if [ -n "$pid" ]; then
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  fi
-  if $passed; then
-    rm -rf "$directory"
-  else
-    tail -n 30 picket.log || true
-    echo "FAILED; everything is left in $directory"
-  fi
 }
-trap cleanup EXIT
 
 http_port=$(free_port)
 ingest_port=$(free_port)

@@ -9,33 +9,9 @@ set -euo pipefail
 binary=$1
 source_dir=$2
 build=$3
-for program in curl jq; do
-  if ! command -v "$program" >/dev/null; then
-    echo "skipped: $program is not installed"
-    exit 77
-  fi
-done
-
 . "$source_dir/tests/e2e/common.sh"
-directory=$(mktemp -d "$build/overload_test.XXXXXX")
-cd "$directory"
-pid=
-passed=false
-
-cleanup() {
-  if [ -n "$pid" ]; then
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  fi
-  if $passed; then
-    rm -rf "$directory"
-  else
-    tail -n 30 picket.log || true
-    echo "FAILED; everything is left in $directory"
-  fi
-}
-trap cleanup EXIT
-
+need curl jq
+work_in "$build/overload_test"
 port=$(free_port)
 picket=http://127.0.0.1:$port
 

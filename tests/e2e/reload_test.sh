@@ -12,35 +12,14 @@ set -euo pipefail
 binary=$1
 source_dir=$2
 build=$3
-for program in curl jq; do
-  if ! command -v "$program" >/dev/null; then
-    echo "skipped: $program is not installed"
-    exit 77
-  fi
-done
-
 . "$source_dir/tests/e2e/common.sh"
-directory=$(mktemp -d "$build/reload_test.XXXXXX")
-cd "$directory"
-pid=
+need curl jq
+work_in "$build/reload_test"
 deaf=
-passed=false
-
-cleanup() {
+put_away() {
   exec 8>&- 9>&- || true
   [ -z "$deaf" ] || kill -KILL "$deaf" 2>/dev/null || true
-  if [ -n "$pid" ]; then
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  fi
-  if $passed; then
-    rm -rf "$directory"
-  else
-    tail -n 30 picket.log || true
-    echo "FAILED; everything is left in $directory"
-  fi
 }
-trap cleanup EXIT
 
 http_port=$(free_port)
 ingest_port=$(free_port)
