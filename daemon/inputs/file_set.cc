@@ -159,12 +159,14 @@ void FileSet::replaced(FileId id) {
   Look rest = std::nullopt;
   steadily(origin, [&] { rest = find_copy(origin, last, read); });
   const bool rest_found = rest && *rest;
+  // The copy may be read and closed before the first look for what is older than the new content.
+  const int64_t copied = rest_found ? (*rest)->info.identity.birth_ns + 1 : 0;
   if (rest_found) finish(**std::move(rest), origin);
   // Without content the checkpoint would lead to any file, this one first of all.
   const bool later = !rest && last.offset > 0;
   if (later) put_aside(origin, last);
   const int64_t newest = file.state.finishing ? 0 : finish_between(origin, read);
-  sink_took(file.restart(rest_found || later, newest));
+  sink_took(file.restart(rest_found || later, std::max(newest, copied)));
   enqueue(rest_found || newest > 0 ? renew(id) : id);
 }
 

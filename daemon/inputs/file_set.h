@@ -166,7 +166,7 @@ class FileSet {
   // What had a name between two looks was looked for.
   struct Searched {
     FileCheckpoint before = {};  // what had it then
-    int64_t newest = 0;          // birth time of the youngest file that was found
+    int64_t newest = 0;          // what finish_between() gave
   };
   struct Names {
     std::map<std::string, FileId> by_path = {};  // followed ones only, not those being finished

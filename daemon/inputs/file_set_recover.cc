@@ -95,15 +95,15 @@ void FileSet::recover() {
 // Contents that the name `path` had and lost again between two looks: in files that were renamed,
 // and in copies of one that was cut. They are known by what rotation makes of the name, and because
 // they were made after `before` was last seen to change. Where the file system does not record
-// birth times they cannot be told from older ones. Gives the birth time of the youngest file that
-// was found, 0 if there was none.
+// birth times they cannot be told from older ones. Gives the time before which all are known now,
+// right after the birth of the youngest that was found; 0 if there was none.
 int64_t FileSet::finish_between(const std::string& path, const FileCheckpoint& before) {
   if (before.identity.birth_ns == 0) return 0;
   Rests found;
   steadily(path, [&] { found = between(path, before); });
   int64_t newest = 0;
   for (Rest& rest : found) {
-    newest = std::max(newest, rest.info.identity.birth_ns);
+    newest = std::max(newest, rest.info.identity.birth_ns + 1);
     finish(std::move(rest), path);
     ++counts_.rotations;
   }
@@ -166,6 +166,9 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
     info = context_.disk.stat(key, links(key));
   });
   const bool out_of_reach = !info && info.error() == std::errc::permission_denied;
+  // Not by each look: one that was disturbed may have missed the file.
+  const bool elsewhere = !info || (!matches(key) && !same_file(node.mapped(), info->identity));
+  if (look && !*look && elsewhere) drop_lost(key);
   if (!look && (out_of_reach || is_nameless(key))) {
     start_up_.pending.emplace(key, node.mapped());
   } else if (!look) {
@@ -217,8 +220,7 @@ FileSet::Look FileSet::unfinished(const std::string& key, const FileCheckpoint& 
   Look rest = find_rotated(key, checkpoint);
   if (rest && *rest) return rest;
   Look copy = find_copy(key, checkpoint, checkpoint);
-  if (rest || (copy && *copy)) rest = std::move(copy);
-  if (rest && !*rest && (!info || !matches(key))) drop_lost(key);
+  if (rest || (copy && *copy)) return copy;
   return rest;
 }
 

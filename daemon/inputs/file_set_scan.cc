@@ -204,6 +204,11 @@ void FileSet::open_new(const std::string& path) {
   state.path = state.origin = path;
   if (const auto searched = names_.searched.find(path); searched != names_.searched.end())
     start->known_ns = std::max(start->known_ns, searched->second.newest);
+  // The file that had the name when this scan began may have been renamed once more since.
+  if (!key_is_free(path)) {
+    names_.index.clear();
+    make_way(path);
+  }
   add(std::move(state), *std::move(file), *info, *std::move(start));
 }
 

@@ -5,6 +5,7 @@
 // to anything, tries more pairs of rotations and distances between them, which takes a minute.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -173,6 +174,90 @@ TEST(FileTailBetween, LogThatWasRead) { try_all_places(5, false); }
 TEST(FileTailBetween, EmptyLogAtAStart) { try_all_places(0, true); }
 
 TEST(FileTailBetween, LogThatWasReadAtAStart) { try_all_places(5, true); }
+
+// Has `act` done before one call of the disk that `look` makes; gives whether there was such a
+// call.
+bool between(TailHarness& tail, int calls, const std::function<void()>& look,
+             const std::function<void()>& act) {
+  bool done = false;
+  int left = calls;
+  const std::function<void()> hook = [&] {
+    if (left-- != 0) return;
+    const auto again = std::exchange(tail.disk.hooks.call, nullptr);
+    act();
+    tail.disk.hooks.call = again;
+    done = true;
+  };
+  tail.disk.hooks.call = hook;
+  look();
+  tail.disk.hooks.call = nullptr;
+  return done;
+}
+
+// The log is renamed before a look and again in its midst; then the process is killed when all but
+// the last `uncommitted` batches of the look were committed. Gives whether the place exists.
+bool try_crash(bool births, bool down, int calls, size_t uncommitted) {
+  TailHarness tail({kLog + "*"});
+  tail.disk.record_birth(births);
+  Writer writer(tail);
+  tail.disk.write(kLog, "");
+  tail.start();
+  writer.write(2);
+  tail.settle();
+  writer.rename();
+  const size_t before = tail.sink.batches.size();
+  const auto look = [&] { down ? tail.restart() : tail.settle(); };
+  const bool done = between(tail, calls, look, [&] { writer.rename(); });
+  const size_t committed = std::max(before, tail.sink.batches.size() - uncommitted);
+  const auto checkpoints = tail.sink.checkpoints(committed, {});
+  Lines lines = tail.sink.lines(committed);
+  tail.sink.batches.clear();
+  tail.start(checkpoints);
+  tail.pass_grace();
+  for (std::string& line : tail.sink.lines()) lines.push_back(std::move(line));
+  EXPECT_EQ(sorted(lines), writer.lines())
+      << (births ? "" : "no births, ") << (down ? "down, " : "") << "call " << calls << ", all but "
+      << uncommitted << " batches committed";
+  return done;
+}
+
+TEST(FileTailBetween, NoCrashForgetsHowFarAFileWasReadThatIsRenamedTwice) {
+  for (const bool births : {true, false}) {
+    for (const bool down : {false, true}) {
+      for (size_t uncommitted = 0; uncommitted < 8; ++uncommitted) {
+        int calls = 0;
+        while (try_crash(births, down, calls, uncommitted) && !HasFailure()) ++calls;
+        ASSERT_GT(calls, 0);
+      }
+    }
+  }
+}
+
+// Gives whether the place exists.
+bool try_late_look(int calls) {
+  TailHarness tail({kLog});
+  tail.batch_bytes = 64;  // so that the copy is not read in one turn
+  Writer writer(tail);
+  tail.disk.write(kLog, "");
+  tail.start();
+  writer.write(2);
+  tail.settle();
+  const auto look = [&] {
+    tail.files().poll(1);
+    tail.files().turn();
+  };
+  writer.write(5);
+  const bool done = between(tail, calls, look, [&] { writer.copy_and_cut(); });
+  for (int looks = 0; looks < 3; ++looks) tail.pass_grace();
+  EXPECT_EQ(tail.lines(), writer.lines()) << "call " << calls;
+  return done;
+}
+
+TEST(FileTailBetween, CopyThatIsClosedInTheNextLookIsNotFoundAgain) {
+  int calls = 0;
+  while (try_late_look(calls) && !HasFailure()) ++calls;
+  ASSERT_GT(calls, 0);
+}
 
 }  // namespace
 }  // namespace picket

@@ -168,16 +168,17 @@ class World {
       case Step::Pack:
         return pack(1 + deed.amount % kRotations, deed.amount % 2 == 0);
       case Step::Deny:
-        denied_ = denied_.empty() ? (deed.amount % 2 == 0 ? "/log" : rotated(deed.amount % 3)) : "";
-        was_denied_ = true;
+        denial_.path =
+            denial_.path.empty() ? (deed.amount % 2 == 0 ? "/log" : rotated(deed.amount % 3)) : "";
+        denial_.ever = true;
         return;
       default:
-        if (!denied_.empty()) tail_.disk.deny(denied_);
+        if (!denial_.path.empty()) tail_.disk.deny(denial_.path);
         // The model looks through the disk itself, so nothing happens in the midst of a denial.
-        if (denied_.empty()) tail_.disk.hooks.call = [this] { called(); };
+        if (denial_.path.empty()) tail_.disk.hooks.call = [this] { called(); };
         act_tail(deed);
         tail_.disk.hooks.call = nullptr;
-        if (!denied_.empty()) tail_.disk.allow(denied_);
+        if (!denial_.path.empty()) tail_.disk.allow(denial_.path);
     }
   }
 
@@ -271,6 +272,7 @@ class World {
     const std::string packed = path + (gz ? ".gz" : ".zst");
     const std::string text = tail_.disk.text(path);
     plain_[packed] = text;
+    for (std::string& line : split_lines(text)) packed_.insert(std::move(line));
     tail_.disk.write(packed, gz ? gzip(text) : zstd(text));
     remove(path);
     if (number == 1) late_ = false;
@@ -306,7 +308,11 @@ class World {
       lines_[line] = {false, 1};
     } else if (known == lines_.end()) {
       problem_ = "arrived, but was never written: " + line;
-    } else if (line.ends_with(';') && was_denied_) {
+    } else if (denial_.ever && packed_.contains(line)) {
+      // A checkpoint waits until the denied path can be looked at. By then a copy may have been
+      // read under its own name, packed and closed, and nothing says any more that it was read.
+      known->second.arrived = 1;
+    } else if (line.ends_with(';') && denial_.ever) {
       // A line without an end whose copy could not be looked for: it may come from there as well.
       known->second.arrived = 1;
     } else if (++known->second.arrived > 1) {
@@ -318,7 +324,7 @@ class World {
   std::optional<std::string> destroyed_line(const std::string& part) const {
     for (auto line = lines_.lower_bound(part);
          line != lines_.end() && line->first.starts_with(part); ++line) {
-      if (!line->second.safe || was_denied_) return line->first;
+      if (!line->second.safe || denial_.ever) return line->first;
     }
     return std::nullopt;
   }
@@ -378,7 +384,7 @@ class World {
   }
 
   void finish() {
-    denied_.clear();
+    denial_.path.clear();
     for (; !later_.empty(); later_.pop_front()) act(later_.front());
     judge();
     if (!up_) start();
@@ -392,7 +398,7 @@ class World {
     for (const auto& [whole, parts] : begun_) {
       int arrived = lines_[whole].arrived;
       for (const std::string& part : parts) arrived += lines_[part].arrived;
-      if (arrived > 1 && !was_denied_) problem_ = "arrived in pieces: " + whole;
+      if (arrived > 1 && !denial_.ever) problem_ = "arrived in pieces: " + whole;
     }
     for (const auto& [text, line] : lines_) {
       if (problem_.empty() && line.safe && line.arrived == 0) problem_ = "did not arrive: " + text;
@@ -403,8 +409,10 @@ class World {
 
   TailHarness tail_;
   Climate climate_;
-  std::string denied_ = {};  // what the tail may not look at
-  bool was_denied_ = false;
+  struct {
+    std::string path = {};  // what the tail may not look at
+    bool ever = false;
+  } denial_ = {};
   std::deque<Deed> later_ = {};  // of the writer, waiting for calls of the disk
   uint32_t calls_ = 0;           // since the last of them
   bool up_ = false;
@@ -413,6 +421,7 @@ class World {
   std::map<std::string, Line> lines_;                   // by text
   std::map<std::string, std::set<std::string>> begun_;  // line -> what may arrive of it instead
   std::map<std::string, std::string> plain_;            // content of compressed files
+  std::set<std::string> packed_ = {};                   // lines that were ever compressed
   std::map<FileIdentity, std::string> held_;            // deleted while the tail was up
   std::map<std::string, std::string> checkpoints_;      // as of the last crash
   std::string problem_;
@@ -456,24 +465,31 @@ uint64_t number_from(const char* variable, uint64_t otherwise) {
   return text ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+void try_life(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const Life life = random_life(random);
+  const Climate climate = {.all_names = seed % 2 == 0,
+                           .births = seed % 3 != 0,
+                           .small_batches = seed % 5 != 0,
+                           .up_at_first = seed % 7 != 0};
+  if (World(climate).live(life).empty()) return;
+  const Life least = shrink(life, climate);
+  FAIL() << "seed " << seed << ", " << (climate.all_names ? "all names" : "one name")
+         << (climate.births ? "" : ", no births") << (climate.small_batches ? "" : ", big batches")
+         << (climate.up_at_first ? "" : ", down at first") << ": " << to_text(least) << "\n"
+         << World(climate).live(least);
+}
+
 TEST(FileTailModel, RandomLivesLoseNothingAndRepeatNothing) {
   const uint64_t count = number_from("PICKET_TAIL_SEQUENCES", 4000);
   const uint64_t first = number_from("PICKET_TAIL_SEED", 1);
-  for (uint64_t seed = first; seed < first + count; ++seed) {
-    std::mt19937_64 random(seed);
-    const Life life = random_life(random);
-    const Climate climate = {.all_names = seed % 2 == 0,
-                             .births = seed % 3 != 0,
-                             .small_batches = seed % 5 != 0,
-                             .up_at_first = seed % 7 != 0};
-    if (World(climate).live(life).empty()) continue;
-    const Life least = shrink(life, climate);
-    FAIL() << "seed " << seed << ", " << (climate.all_names ? "all names" : "one name")
-           << (climate.births ? "" : ", no births")
-           << (climate.small_batches ? "" : ", big batches")
-           << (climate.up_at_first ? "" : ", down at first") << ": " << to_text(least) << "\n"
-           << World(climate).live(least);
-  }
+  for (uint64_t seed = first; seed < first + count && !testing::Test::HasFailure(); ++seed)
+    try_life(seed);
+}
+
+// Each of them once showed a line that was read twice.
+TEST(FileTailModel, LivesThatWentWrongOnce) {
+  for (const uint64_t seed : {1013231, 1018483, 2003714, 2017714, 3016710}) try_life(seed);
 }
 
 }  // namespace
