@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <system_error>
 
+#include "daemon/failpoint.h"
 #include "rules/json_writer.h"
 
 namespace picket {
@@ -120,6 +121,7 @@ bool DeadLetterFile::there() const {
 // What is written of a record that did not fit on the disk is taken back, or the next record would
 // continue it.
 bool DeadLetterFile::append(size_t length) {
+  failpoint(Failpoint::DeadLetterWrite);
   size_t done = 0;
   while (done < length) {
     const ssize_t wrote = ::write(descriptor_, buffer_.data() + done, length - done);
@@ -127,6 +129,7 @@ bool DeadLetterFile::append(size_t length) {
     if (wrote <= 0) break;
     done += static_cast<size_t>(wrote);
   }
+  failpoint(Failpoint::DeadLetterWritten);
   const std::string why = done < length ? error_text() : std::string();
   const size_t last = done == 0 ? buffer_.npos : buffer_.rfind('\n', done - 1);
   const size_t whole = last == buffer_.npos ? 0 : last + 1;
@@ -141,7 +144,9 @@ bool DeadLetterFile::append(size_t length) {
 }
 
 bool DeadLetterFile::rotate() {
+  failpoint(Failpoint::DeadLetterRename);
   if (std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return failed(error_text());
+  failpoint(Failpoint::DeadLetterRenamed);
   return reopen();
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "daemon/failpoint.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "rules/alert_codec.h"
@@ -285,6 +286,7 @@ std::vector<Keeper::Committed> Keeper::take_committed() {
     MutexLock lock(mutex_);
     rows.swap(committed_);
   }
+  if (!rows.empty()) failpoint(Failpoint::CheckpointAnnounce);
   std::vector<Committed> taken;
   std::string source;
   for (const auto& [stored, value] : rows) {

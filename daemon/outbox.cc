@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/failpoint.h"
 #include "daemon/log.h"
 #include "rules/alert_codec.h"
 
@@ -91,6 +92,7 @@ void Outbox::collect(const std::vector<uint64_t>& acked, std::vector<StateChange
   rows_.clear();
   for (size_t i = 0; i < outputs_.size(); ++i) {
     if (acked[i] <= acked_[i]) continue;
+    failpoint(Failpoint::OutboxAck);
     acked_[i] = acked[i];
     changes.push_back({StateKind::Outbox, ack_key(outputs_[i]), std::to_string(acked[i]), false});
   }
@@ -100,6 +102,9 @@ void Outbox::collect(const std::vector<uint64_t>& acked, std::vector<StateChange
   }
 }
 
-std::vector<Outgoing> Outbox::take() { return std::exchange(waiting_, {}); }
+std::vector<Outgoing> Outbox::take() {
+  failpoint(Failpoint::OutboxTake);
+  return std::exchange(waiting_, {});
+}
 
 }  // namespace picket

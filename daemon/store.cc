@@ -26,6 +26,8 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/failpoint.h"
+
 namespace picket {
 namespace {
 
@@ -156,13 +158,16 @@ std::vector<StateChange> SqliteStore::load(StateKind kind) {
 
 std::error_code SqliteStore::commit(const std::vector<StateChange>& changes) {
   if (changes.empty()) return {};
+  failpoint(Failpoint::StoreBegin);
   int code = execute(database_.get(), "BEGIN IMMEDIATE");
   if (code != SQLITE_OK) return sqlite_error(code);
   for (const StateChange& change : changes) {
     code = apply(change);
     if (code != SQLITE_OK) break;
   }
+  failpoint(Failpoint::StoreCommit);
   if (code == SQLITE_OK) code = execute(database_.get(), "COMMIT");
+  failpoint(Failpoint::StoreCommitted);
   if (code == SQLITE_OK) return {};
   // Some errors have rolled back on their own; a second rollback then fails harmlessly.
   if (sqlite3_get_autocommit(database_.get()) == 0) execute(database_.get(), "ROLLBACK");

@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "daemon/failpoint.h"
 #include "daemon/inputs/spool_wait.h"
 
 namespace picket {
@@ -120,6 +121,7 @@ asio::awaitable<HttpResponse> IngestService::answer(HttpRequest request) {
   if (item.bytes.empty()) co_return verdict_response(SpoolVerdict::Durable, route, 0);
   const auto lines = static_cast<uint64_t>(std::ranges::count(item.bytes, '\n'));
   const SpoolVerdict verdict = co_await submit_and_wait(spool_, std::move(item), executor_);
+  failpoint(Failpoint::PushAnswer);
   co_return verdict_response(verdict, route, lines);
 }
 

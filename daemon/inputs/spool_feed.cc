@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/failpoint.h"
 #include "daemon/inputs/file_names.h"
 
 namespace picket {
@@ -160,6 +161,7 @@ bool SpoolFeed::push(LineBatch batch) {
 
 void SpoolFeed::committed(const Checkpoint& checkpoint) {
   if (checkpoint.key != kKey || !spool_) return;
+  failpoint(Failpoint::CheckpointAnnounced);
   if (const auto offset = decode_offset(checkpoint.value)) spool_->release(*offset);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/failpoint.h"
 #include "daemon/inputs/file_names.h"
 
 namespace picket {
@@ -97,6 +98,7 @@ SpoolVerdict SpoolWriter::write(std::span<const SpoolRecord> records) {
   if (stats_.bytes + needed > options_.bytes_max) return SpoolVerdict::Full;
 
   if (file_ && segments_.back().bytes >= options_.segment_bytes) file_.reset();
+  failpoint(Failpoint::SpoolWrite);
   std::error_code error = file_ ? std::error_code() : begin_segment();
   uint64_t offset = end_.offset;
   for (const SpoolRecord& record : records) {
@@ -105,6 +107,7 @@ SpoolVerdict SpoolWriter::write(std::span<const SpoolRecord> records) {
     offset += payload_bytes(record);
   }
   if (!error) {
+    failpoint(Failpoint::SpoolWritten);
     ++stats_.syncs;
     error = file_->sync();
   }
@@ -113,6 +116,7 @@ SpoolVerdict SpoolWriter::write(std::span<const SpoolRecord> records) {
     abandon();
     return SpoolVerdict::DiskError;
   }
+  failpoint(Failpoint::SpoolSynced);
   end_.offset = offset;
   segments_.back().end = offset;
   synced_bytes_ = segments_.back().bytes;
@@ -151,6 +155,7 @@ std::error_code SpoolWriter::begin_segment() {
   const std::string header = segment_header();
   const std::string_view parts[] = {header};
   std::error_code error = (*file)->append(parts);
+  failpoint(Failpoint::SpoolSegment);
   if (!error) error = disk_.sync_folder(options_.folder);
   if (error) {
     disk_.remove(path(begin));
@@ -197,7 +202,9 @@ void SpoolWriter::abandon() {
 void SpoolWriter::release(uint64_t offset) {
   while (!segments_.empty() && segments_.front().end <= offset) {
     if (file_ && segments_.size() == 1) break;
+    failpoint(Failpoint::SpoolRemove);
     const std::error_code error = disk_.remove(path(segments_.front().begin));
+    failpoint(Failpoint::SpoolRemoved);
     if (error && error != std::errc::no_such_file_or_directory) {
       failed(error);
       break;

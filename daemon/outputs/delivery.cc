@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "daemon/failpoint.h"
 #include "daemon/mutex.h"
 
 namespace picket {
@@ -104,12 +105,14 @@ void Delivery::State::deliver(std::vector<Queued> batch) {
     events.push_back(std::move(item.outgoing.event));
     pushed.push_back(item.pushed);
   }
+  failpoint(Failpoint::DeliveryStart);
   std::error_code error;
   try {
     error = again ? output->redeliver(events, clock->now()) : output->deliver(events, clock->now());
   } catch (const std::exception&) {  // out of memory in a library: an error like any other
     error = std::make_error_code(std::errc::not_enough_memory);
   }
+  failpoint(Failpoint::DeliveryDone);
   count(pushed, error);
   acknowledge(number);
 }

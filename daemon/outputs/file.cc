@@ -17,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/failpoint.h"
 #include "daemon/outputs/output.h"
 
 namespace picket {
@@ -101,9 +102,12 @@ class FileOutput final : public Output {
           !pending_.empty() && pending_.size() + line.size() > kPendingBytesMax && write_pending();
       if (!overflow) pending_ += line;
     }
+    failpoint(Failpoint::AlertFileWrite);
     std::error_code error = write_pending();
+    failpoint(Failpoint::AlertFileWritten);
     if (overflow && !error) error = std::make_error_code(std::errc::no_buffer_space);
     if (!error) fdatasync(file_.get());  // fails where there is nothing to sync, such as a terminal
+    failpoint(Failpoint::AlertFileSynced);
     return error;
   }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/failpoint.h"
 #include "rules/json_writer.h"
 
 namespace picket {
@@ -111,8 +112,10 @@ bool PostQueue::send(const Job& job) {
   bool arrived = true;
   for (const AlertBody& body : *job.bodies) {
     AnswerStart answer;
+    failpoint(Failpoint::AlertPost);
     const HttpOutcome outcome =
         client_.post({options_.url, {"Content-Type: application/json"}, body.json}, answer);
+    failpoint(Failpoint::AlertPosted);
     if (!outcome.error.empty()) {
       record(fmt::format("{}: {}", options_.url, outcome.error), PostFailure::Unavailable);
       return false;

@@ -1,0 +1,7 @@
+#include "daemon/failpoint.h"
+
+namespace picket {
+
+void failpoint(Failpoint) {}
+
+}  // namespace picket
