@@ -1,6 +1,7 @@
 #include "rules/engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "rules/match_event.h"
 
@@ -28,7 +29,7 @@ StreamId Engine::add_stream(SourceId source, std::optional<Duration> lateness) {
   StreamState stream{.source = source, .lateness = lateness};
   size_t id = streams_.size();
   if (id < saved_streams_.size() && saved_streams_[id].first == stats_.sources[source].name) {
-    const StreamState& saved = saved_streams_[id].second;
+    const StreamState saved = std::exchange(saved_streams_[id].second, {});
     if (!lateness) stream.lateness = saved.lateness;
     stream.newest = saved.newest;
     stream.order = saved.order;
@@ -112,11 +113,7 @@ std::pair<Timestamp, bool> Engine::watermark() {
   Timestamp lowest = Timestamp::max();
   Timestamp highest = Timestamp::min();
   size_t counting = 0;
-  for (StreamState& stream : streams_) {
-    if (!stream.started()) {
-      if (!options_.live && !stream.ended) return {Timestamp::min(), false};
-      continue;
-    }
+  const auto look = [&](StreamState& stream) {
     // Restored and silent since: idle from now on.
     if (stream.last_arrival == Timestamp::min()) stream.last_arrival = time_.wall;
     Timestamp mark = stream.watermark();
@@ -124,9 +121,21 @@ std::pair<Timestamp, bool> Engine::watermark() {
     if (options_.live && idle > Duration(0)) mark += idle;
     if (stream.ended && !options_.live) mark = stream.newest;
     highest = std::max(highest, mark);
-    if (stream.ended || (options_.live && idle >= options_.idle_timeout)) continue;
+    if (stream.ended || (options_.live && idle >= options_.idle_timeout)) return;
     ++counting;
     lowest = std::min(lowest, mark);
+  };
+  for (StreamState& stream : streams_) {
+    if (stream.started()) {
+      look(stream);
+    } else if (!options_.live && !stream.ended) {
+      return {Timestamp::min(), false};
+    }
+  }
+  // After a restart streams may have other numbers. What waits for time to pass came from the old
+  // ones: nobody else may know how far it had come.
+  for (auto& [source, stream] : saved_streams_) {
+    if (options_.live && stream.started()) look(stream);
   }
   if (counting > 0) return {lowest, counting == 1};
   return {highest, true};

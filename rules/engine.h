@@ -160,6 +160,8 @@ class Engine {
   // snapshot.cc
   bool restore_group(const EngineChanges::Row& row);
   bool restore_alert(const EngineChanges::Row& row);
+  using StreamStates = std::vector<StreamState>;
+  StreamStates former_streams() const;
   std::string encode_meta() const;
   bool restore_meta(std::string_view meta, const RuleSet* former);
   bool restore_streams(std::string_view& in);

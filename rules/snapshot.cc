@@ -5,7 +5,9 @@
 // one per changed alert (key: GroupKey; value: AlertTable::encode), and one meta row, rewritten
 // each time:
 //   u32 version, i64 watermark
-//   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order): streams by id
+//   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order): streams by
+//   id,
+//     then those of earlier runs, without a source
 //   u32 n, n x (text GroupKey, i64 until): alerts that may not open again yet
 //   u64 rule set fingerprint
 //   u32 n, n x (i64 key, i64 time, u32 stream, u64 order, text record): hits in the reorder buffer
@@ -32,6 +34,9 @@ constexpr uint32_t kMetaVersion = 1;
 // `absence` knew of several that wait only the oldest and the newest.
 constexpr uint32_t kGroupVersion = 3;
 constexpr std::string_view kMetaKey = "meta";
+// In place of its source: no stream may take it over.
+constexpr std::string_view kFormerStream = "";
+constexpr size_t kFormerStreamsMax = 256;
 
 uint64_t hash_of(std::string_view key, std::string_view value) {
   return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
@@ -92,18 +97,32 @@ EngineChanges Engine::take_changes() {
   return changes;
 }
 
+// Streams of before the restart that none of today has taken over, as far as time has not got to
+// where they were.
+Engine::StreamStates Engine::former_streams() const {
+  std::vector<StreamState> former;
+  for (const auto& [source, stream] : saved_streams_) {
+    const bool ahead = stream.started() && stream.watermark() > time_.mark;
+    if (ahead && former.size() < kFormerStreamsMax) former.push_back(stream);
+  }
+  return former;
+}
+
 std::string Engine::encode_meta() const {
   std::string meta;
   put_bytes(meta, kMetaVersion);
   put_bytes(meta, to_ms(time_.mark));
-  put_bytes(meta, static_cast<uint32_t>(streams_.size()));
-  for (const StreamState& stream : streams_) {
-    put_text(meta, stats_.sources[stream.source].name);
+  const std::vector<StreamState> former = former_streams();
+  put_bytes(meta, static_cast<uint32_t>(streams_.size() + former.size()));
+  const auto put_stream = [&meta](std::string_view source, const StreamState& stream) {
+    put_text(meta, source);
     put_bytes(meta, stream.lateness.has_value());
     put_bytes(meta, static_cast<int64_t>(stream.lateness.value_or(Duration(0)).count()));
     put_bytes(meta, to_ms(stream.newest));
     put_bytes(meta, stream.order);
-  }
+  };
+  for (const StreamState& stream : streams_) put_stream(stats_.sources[stream.source].name, stream);
+  for (const StreamState& stream : former) put_stream(kFormerStream, stream);
   put_bytes(meta, static_cast<uint32_t>(cooling_.all().size()));
   for (const auto& [key, until] : cooling_.all()) {
     put_text(meta, key.encode());

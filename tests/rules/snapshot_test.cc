@@ -245,5 +245,39 @@ TEST(Snapshot, WaitingHitsOfASilentStreamAreReleasedByTheWallClockAfterARestart)
   EXPECT_EQ(to_ms(after.events[0].alert.starts_at), 1'000'002);
 }
 
+// What waits came from a stream that has another number, or none, after the restart.
+TEST(Snapshot, WhatWaitsIsNotForgottenWhenStreamsAreRenumbered) {
+  const auto rules = make_rules(kRules);
+  constexpr int64_t kLate = 7'200'000;  // by event time, of the second stream
+  const Duration lateness(30'000);
+  const EngineRun::Options live{.engine = {.live = true, .idle_timeout = Duration(5'000)},
+                                .streams = 0};
+  Rows rows;
+  {
+    EngineRun run(rules, live);
+    run.engine.add_stream(0, lateness);
+    run.engine.add_stream(0, lateness);
+    run.lines(test_line(1'000'000, "a", "q"), 0, timestamp_ms(kLate));
+    std::string burst;
+    for (int64_t i = 0; i < 3; ++i) burst += test_line(kLate + i, "a", "p");
+    run.lines(burst, 1, timestamp_ms(kLate));
+    EXPECT_TRUE(run.events.empty());
+    rows.apply(run.engine.take_changes());
+  }
+  for (int restarts = 0; restarts < 3; ++restarts) {
+    EngineRun run(rules, live);
+    EXPECT_EQ(run.engine.restore(rows.all()), 0U);
+    run.engine.add_stream(0, lateness);
+    run.engine.advance(timestamp_ms(kLate), run.events);
+    EXPECT_TRUE(run.events.empty()) << "more may come of that time";
+    rows.apply(run.engine.take_changes());
+    if (restarts < 2) continue;
+    run.engine.advance(timestamp_ms(kLate + 40'000), run.events);
+    ASSERT_FALSE(run.events.empty());
+    EXPECT_EQ(run.events[0].change, AlertChange::Opened);
+    EXPECT_EQ(run.events[0].alert.events, 3U);
+  }
+}
+
 }  // namespace
 }  // namespace picket
