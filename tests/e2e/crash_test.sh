@@ -11,36 +11,15 @@ set -euo pipefail
 binary=$(realpath "$1")
 source_dir=$(realpath "$2")
 build=$(realpath "$3")
-for program in curl jq gzip; do
-  if ! command -v "$program" >/dev/null; then
-    echo "skipped: $program is not installed"
-    exit 77
-  fi
-done
+. "$source_dir/tests/e2e/common.sh"
+need curl jq gzip
 crashes=${PICKET_CRASHES:-10}
 copytruncate=${PICKET_COPYTRUNCATE:-0}
 seed=${PICKET_SEED:-1}
 RANDOM=$seed
+work_in "$build/crash_test"
+about="PICKET_SEED=$seed"
 
-. "$source_dir/tests/e2e/common.sh"
-directory=$(mktemp -d "$build/crash_test.XXXXXX")
-cd "$directory"
-pid=
-passed=false
-
-cleanup() {
-  if [ -n "$pid" ]; then
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  fi
-  if $passed; then
-    rm -rf "$directory"
-  else
-    tail -n 30 ./*/picket.log || true
-    echo "FAILED with PICKET_SEED=$seed; everything is left in $directory"
-  fi
-}
-trap cleanup EXIT
 
 # A day of traffic in the order of time, cut into pieces, each with a line that is no event.
 pieces=$((crashes * 4))

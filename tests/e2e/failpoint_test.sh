@@ -8,44 +8,32 @@
 # event must be a dead letter, and an event whose first post was acknowledged must have counted once.
 # A point that is not reached is a failure. PICKET_FAILPOINT_ROUNDS repeats it all with other traffic,
 # PICKET_SEED chooses the first, PICKET_FAILPOINTS names the points to try, and PICKET_FAILPOINT_JOBS
-# says how many daemons run at once. With PICKET_FAILPOINT_ROTATE=yes the log is rotated in the middle;
-# alerts about what comes after have been seen to stay away then. Exits with 77 when a program it needs is missing.
+# says how many daemons run at once. With PICKET_FAILPOINT_ROTATE=yes the log is rotated in the
+# middle; alerts about what comes after have been seen to stay away then. Exits with 77 when a program
+# it needs is missing.
 set -euo pipefail
 
 source_dir=$(realpath "$2")
 build=$(realpath "$3")
 binary=$build/picket-failpoints
-for program in curl jq python3; do
-  if ! command -v "$program" >/dev/null; then
-    echo "skipped: $program is not installed"
-    exit 77
-  fi
-done
+. "$source_dir/tests/e2e/common.sh"
+need curl jq python3
 rounds=${PICKET_FAILPOINT_ROUNDS:-1}
 jobs_max=${PICKET_FAILPOINT_JOBS:-10}
 seed=${PICKET_SEED:-1}
 points=${PICKET_FAILPOINTS:-$(PICKET_FAILPOINT=list "$binary")}
 posts=10
 RANDOM=$$
+work_in "$build/failpoint_test"
+about="PICKET_SEED=$seed"
 
-. "$source_dir/tests/e2e/common.sh"
-directory=$(mktemp -d "$build/failpoint_test.XXXXXX")
-cd "$directory"
 receiver=
-passed=false
-
-cleanup() {
+put_away() {
   # The scenarios end their own daemons.
   local job
   for job in $(jobs -p); do kill -TERM "$job" 2>/dev/null || true; done
   wait 2>/dev/null || true
-  if $passed; then
-    rm -rf "$directory"
-  else
-    echo "FAILED with PICKET_SEED=$seed; everything is left in $directory"
-  fi
 }
-trap cleanup EXIT
 
 # prepare NAME PORT DEAD_LETTER_BYTES
 prepare() {

@@ -13,35 +13,14 @@ binary=$(realpath "$1")
 source_dir=$(realpath "$2")
 build=$(realpath "$3")
 PATH=$PATH:/usr/sbin
-for program in logrotate jq gzip; do
-  if ! command -v "$program" >/dev/null; then
-    echo "skipped: $program is not installed"
-    exit 77
-  fi
-done
+. "$source_dir/tests/e2e/common.sh"
+need logrotate jq gzip
 rotations=${PICKET_ROTATIONS:-12}
 seed=${PICKET_SEED:-1}
 RANDOM=$seed
+work_in "$build/logrotate_test"
+about="PICKET_SEED=$seed"
 
-. "$source_dir/tests/e2e/common.sh"
-directory=$(mktemp -d "$build/logrotate_test.XXXXXX")
-cd "$directory"
-pid=
-passed=false
-
-cleanup() {
-  if [ -n "$pid" ]; then
-    kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-  fi
-  if $passed; then
-    rm -rf "$directory"
-  else
-    tail -n 20 ./*/picket.log || true
-    echo "FAILED with PICKET_SEED=$seed; everything is left in $directory"
-  fi
-}
-trap cleanup EXIT
 
 start() {
   (cd "$mode" && exec "$binary" run --config picket.yaml >>picket.log 2>&1) &
