@@ -3,9 +3,8 @@
 #   usage: crash_test.sh BINARY SOURCE_DIR BUILD_DIR
 # The alert file must be the same, line by line, as that of a run in which nothing happens, and
 # every line that is no event must have become a dead letter. PICKET_CRASHES sets about how often it
-# is killed, PICKET_SEED when and how the log is rotated. With PICKET_COPYTRUNCATE=1 every third
-# rotation copies and cuts the log instead of renaming it; on a machine under heavy load that has
-# been seen to lose what was written between two looks. Exits with 77 when a program is missing.
+# is killed, PICKET_SEED when and how the log is rotated. Every third rotation copies and cuts the log
+# instead of renaming it, unless PICKET_COPYTRUNCATE=0. Exits with 77 when a program is missing.
 set -euo pipefail
 
 binary=$(realpath "$1")
@@ -14,7 +13,7 @@ build=$(realpath "$3")
 . "$source_dir/tests/e2e/common.sh"
 need curl jq gzip
 crashes=${PICKET_CRASHES:-10}
-copytruncate=${PICKET_COPYTRUNCATE:-0}
+copytruncate=${PICKET_COPYTRUNCATE:-1}
 seed=${PICKET_SEED:-1}
 RANDOM=$seed
 work_in "$build/crash_test"
