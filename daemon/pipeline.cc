@@ -179,13 +179,17 @@ void Pipeline::run_engine() {
 // Tells the engine of streams that it does not know yet.
 void Pipeline::announce_streams() {
   for (size_t id = engine_->streams(); id < streams_.size(); ++id) {
-    const SourceOptions& source = sources_[streams_[id].info.source];
+    const StreamInfo& info = streams_[id].info;
+    if (streams_[id].ended) {
+      engine_->add_ended_stream(info.source);
+      continue;
+    }
+    const SourceOptions& source = sources_[info.source];
     std::optional<Duration> lateness = source.lateness;
     if (!lateness && source.fixed_schema >= 0) {
       lateness = rules_->plans().schemas[static_cast<size_t>(source.fixed_schema)].lateness;
     }
-    const StreamId stream = engine_->add_stream(streams_[id].info.source, lateness);
-    if (streams_[id].ended) engine_->end_stream(stream);
+    engine_->add_stream(info.source, lateness, info.identity);
   }
 }
 

@@ -25,17 +25,27 @@ Engine::Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> so
 
 Engine::~Engine() = default;
 
-StreamId Engine::add_stream(SourceId source, std::optional<Duration> lateness) {
-  StreamState stream{.source = source, .lateness = lateness};
-  size_t id = streams_.size();
-  if (id < saved_streams_.size() && saved_streams_[id].first == stats_.sources[source].name) {
-    const StreamState saved = std::exchange(saved_streams_[id].second, {});
-    if (!lateness) stream.lateness = saved.lateness;
-    stream.newest = saved.newest;
-    stream.order = saved.order;
+StreamId Engine::add_stream(SourceId source, std::optional<Duration> lateness, uint64_t identity) {
+  const auto saved = std::ranges::find_if(saved_streams_, [&](const auto& entry) {
+    const auto& [name, stream] = entry;
+    return !stream.ended && stream.identity == identity && name == stats_.sources[source].name;
+  });
+  StreamState stream;
+  if (saved != saved_streams_.end()) {
+    stream = saved->second;
+    saved_streams_.erase(saved);
+  } else {
+    stream.identity = identity;
+    stream.place = pending_.next_place++;
   }
+  stream.source = source;
+  if (lateness) stream.lateness = lateness;
   streams_.push_back(stream);
-  return static_cast<StreamId>(id);
+  return static_cast<StreamId>(streams_.size() - 1);
+}
+
+void Engine::add_ended_stream(SourceId source) {
+  streams_.push_back({.source = source, .place = pending_.next_place++, .ended = true});
 }
 
 void Engine::process(const HitBatch& batch, Timestamp now, std::vector<AlertEvent>& out) {
@@ -47,8 +57,8 @@ void Engine::process(const HitBatch& batch, Timestamp now, std::vector<AlertEven
   if (!lateness && batch.first_schema >= 0) {
     lateness = rules_->plans().schemas[static_cast<size_t>(batch.first_schema)].lateness;
   }
-  for (const Hit& hit : batch.hits) take_hit(id, batch, hit, out);
   StreamState& stream = streams_[id];
+  for (const Hit& hit : batch.hits) take_hit(stream, batch, hit, out);
   stream.newest = std::max(stream.newest, batch.newest);
   SourceStats& source = stats_.sources[stream.source];
   if (batch.newest != Timestamp::min()) {
@@ -58,9 +68,8 @@ void Engine::process(const HitBatch& batch, Timestamp now, std::vector<AlertEven
   release(/*all=*/false, out);
 }
 
-void Engine::take_hit(StreamId id, const HitBatch& batch, const Hit& hit,
+void Engine::take_hit(StreamState& stream, const HitBatch& batch, const Hit& hit,
                       std::vector<AlertEvent>& out) {
-  StreamState& stream = streams_[id];
   Duration lateness = stream.lateness.value_or(Duration(0));
   Timestamp before = std::max(stream.newest, hit.newest_before);
   Timestamp key = hit.time;
@@ -68,7 +77,7 @@ void Engine::take_hit(StreamId id, const HitBatch& batch, const Hit& hit,
     key = before - lateness;
     ++stats_.sources[stream.source].late_events;
   }
-  if (hit.background != 0 && pending_.repeats.repeats(hit.background, key, id)) return;
+  if (hit.background != 0 && pending_.repeats.repeats(hit.background, key, stream.place)) return;
   std::string_view record(batch.records.data() + hit.first, hit.size);
   uint64_t order = stream.order++;
   bool alone = streams_.size() == 1 && pending_.hits.empty();
@@ -78,7 +87,7 @@ void Engine::take_hit(StreamId id, const HitBatch& batch, const Hit& hit,
   }
   pending_.passing.key = key;
   pending_.passing.time = hit.time;
-  pending_.passing.stream = id;
+  pending_.passing.place = stream.place;
   pending_.passing.order = order;
   pending_.passing.record.assign(record);
   pending_.hits.push(pending_.passing);
@@ -132,8 +141,8 @@ std::pair<Timestamp, bool> Engine::watermark() {
       return {Timestamp::min(), false};
     }
   }
-  // After a restart streams may have other numbers. What waits for time to pass came from the old
-  // ones: nobody else may know how far it had come.
+  // What waits for time to pass may have come from a stream that is no more: nobody else may know
+  // how far it had come.
   for (auto& [source, stream] : saved_streams_) {
     if (options_.live && stream.started()) look(stream);
   }

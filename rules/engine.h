@@ -82,11 +82,12 @@ class Engine {
   ~Engine();
 
   // Streams are numbered in the order of these calls. Without a lateness, that of the schema of the
-  // stream's first event holds.
-  StreamId add_stream(SourceId source, std::optional<Duration> lateness);
+  // stream's first event holds. After restore() it goes on from the saved stream of that source and
+  // identity, if there is one; a source with one stream at a time needs no identities.
+  StreamId add_stream(SourceId source, std::optional<Duration> lateness, uint64_t identity = 0);
+  // Takes a number for a stream of which nothing more will come.
+  void add_ended_stream(SourceId source);
   size_t streams() const { return streams_.size(); }
-  // Nothing more will come of it, as after a batch of kind EndOfStream.
-  void end_stream(StreamId stream) { streams_[stream].ended = true; }
 
   // Takes the result of the next batch of its stream. `now` is the wall time.
   void process(const HitBatch& batch, Timestamp now, std::vector<AlertEvent>& out);
@@ -116,7 +117,7 @@ class Engine {
  private:
   // engine.cc: streams, order and groups
   void count(const HitBatch& batch);
-  void take_hit(StreamId stream, const HitBatch& batch, const Hit& hit,
+  void take_hit(StreamState& stream, const HitBatch& batch, const Hit& hit,
                 std::vector<AlertEvent>& out);
   void release(bool all, std::vector<AlertEvent>& out);
   // The watermark over all streams, and whether a single stream decides it.
@@ -160,11 +161,11 @@ class Engine {
   // snapshot.cc
   bool restore_group(const EngineChanges::Row& row);
   bool restore_alert(const EngineChanges::Row& row);
-  using StreamStates = std::vector<StreamState>;
-  StreamStates former_streams() const;
+  using NamedStreams = std::vector<std::pair<std::string_view, const StreamState*>>;
+  NamedStreams streams_to_save() const;
   std::string encode_meta() const;
   bool restore_meta(std::string_view meta, const RuleSet* former);
-  bool restore_streams(std::string_view& in);
+  bool restore_streams(std::string_view& in, uint32_t version);
   bool restore_cooling(std::string_view& in);
   bool restore_pending(std::string_view& in, HitTranslation* translation);
 
@@ -175,12 +176,13 @@ class Engine {
   std::shared_ptr<const RuleSet> rules_;
   EngineOptions options_;
   std::vector<StreamState> streams_;
-  // What restore() found, by source name and StreamId: add_stream() goes on from there.
+  // What restore() found and no stream has gone on from yet, by source name.
   std::vector<std::pair<std::string, StreamState>> saved_streams_;
   struct {
     RepeatFilter repeats;
     ReorderBuffer hits;
-    PendingHit passing;  // into them or out of them
+    PendingHit passing;       // into them or out of them
+    uint32_t next_place = 0;  // of a new stream
   } pending_;
   struct {
     Timestamp mark = Timestamp::min();  // the watermark, which never goes back

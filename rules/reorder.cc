@@ -9,7 +9,7 @@ namespace picket {
 // A heap keeps its largest element first, so "less" means "comes later".
 bool ReorderBuffer::comes_later(const Place& a, const Place& b) {
   if (a.key != b.key) return a.key > b.key;
-  return std::tie(a.stream, a.order) > std::tie(b.stream, b.order);
+  return std::tie(a.place, a.order) > std::tie(b.place, b.order);
 }
 
 void ReorderBuffer::push(const PendingHit& hit) {
@@ -22,7 +22,7 @@ void ReorderBuffer::push(const PendingHit& hit) {
     free_.pop_back();
   }
   slots_[slot] = hit;
-  heap_.push_back({hit.key, hit.order, hit.stream, slot});
+  heap_.push_back({hit.key, hit.order, hit.place, slot});
   std::push_heap(heap_.begin(), heap_.end(), comes_later);
 }
 

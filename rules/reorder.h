@@ -27,7 +27,7 @@ namespace picket {
 struct PendingHit {
   Timestamp key{};
   Timestamp time{};
-  StreamId stream = 0;
+  uint32_t place = 0;  // StreamState::place
   uint64_t order = 0;  // line order within the stream
   std::string record;
 };
@@ -52,7 +52,7 @@ class ReorderBuffer {
   struct Place {
     Timestamp key{};
     uint64_t order = 0;
-    StreamId stream = 0;
+    uint32_t place = 0;
     uint32_t slot = 0;
   };
   static bool comes_later(const Place& a, const Place& b);
@@ -65,6 +65,8 @@ class ReorderBuffer {
 // What the engine knows of one stream.
 struct StreamState {
   SourceId source = 0;
+  uint64_t identity = 0;  // see Engine::add_stream()
+  uint32_t place = 0;     // among all streams, for hits of one time; it stays over a restart
   std::optional<Duration> lateness = {};  // decided by the first event when not given
   Timestamp newest = Timestamp::min();
   Timestamp last_arrival = Timestamp::min();  // wall time

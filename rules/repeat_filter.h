@@ -27,14 +27,14 @@ class RepeatFilter {
   // 2 to the power of `bits` hashes are remembered; 24 bytes each.
   explicit RepeatFilter(unsigned bits = 14) : entries_(size_t{1} << bits) {}
 
-  // Whether the hit need not go on. `key` is its place in the order; of one stream, the hit that is
-  // asked about first comes first. REQUIRES: hash != 0.
-  bool repeats(uint64_t hash, Timestamp key, StreamId stream) {
+  // Whether the hit need not go on. `key` and the place of its stream are its place in the order;
+  // of one stream, the hit that is asked about first comes first. REQUIRES: hash != 0.
+  bool repeats(uint64_t hash, Timestamp key, uint32_t place) {
     Entry& entry = entries_[hash & (entries_.size() - 1)];
-    if (entry.hash == hash && std::tie(entry.key, entry.stream) <= std::tie(key, stream)) {
+    if (entry.hash == hash && std::tie(entry.key, entry.place) <= std::tie(key, place)) {
       return true;
     }
-    entry = {hash, key, stream};
+    entry = {hash, key, place};
     return false;
   }
 
@@ -42,7 +42,7 @@ class RepeatFilter {
   struct Entry {
     uint64_t hash = 0;
     Timestamp key{};
-    StreamId stream = 0;
+    uint32_t place = 0;
   };
   std::vector<Entry> entries_;
 };

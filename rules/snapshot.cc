@@ -5,12 +5,11 @@
 // one per changed alert (key: GroupKey; value: AlertTable::encode), and one meta row, rewritten
 // each time:
 //   u32 version, i64 watermark
-//   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order): streams by
-//   id,
-//     then those of earlier runs, without a source
+//   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order, u64 identity,
+//     u32 place, bool ended): streams
 //   u32 n, n x (text GroupKey, i64 until): alerts that may not open again yet
 //   u64 rule set fingerprint
-//   u32 n, n x (i64 key, i64 time, u32 stream, u64 order, text record): hits in the reorder buffer
+//   u32 n, n x (i64 key, i64 time, u32 place, u64 order, text record): hits in the reorder buffer
 // Each value ends in a hash of its key and the bytes before, so that a damaged row is not believed.
 // Volume: a row per group that took a hit since the last commit, typically a few hundred bytes.
 // A reader passes over rows that it cannot read or whose rule is gone, and counts them; rows of
@@ -29,13 +28,12 @@
 namespace picket {
 namespace {
 
-constexpr uint32_t kMetaVersion = 1;
+// In 1 the streams ended with their order, and their place was that in the list.
+constexpr uint32_t kMetaVersion = 2;
 // 1 had no version: such rows began with the time of the last hit, in milliseconds. Up to 2,
 // `absence` knew of several that wait only the oldest and the newest.
 constexpr uint32_t kGroupVersion = 3;
 constexpr std::string_view kMetaKey = "meta";
-// In place of its source: no stream may take it over.
-constexpr std::string_view kFormerStream = "";
 constexpr size_t kFormerStreamsMax = 256;
 
 uint64_t hash_of(std::string_view key, std::string_view value) {
@@ -97,32 +95,40 @@ EngineChanges Engine::take_changes() {
   return changes;
 }
 
-// Streams of before the restart that none of today has taken over, as far as time has not got to
+// Those that may go on, and those of which something may still wait: as far as time has not got to
 // where they were.
-Engine::StreamStates Engine::former_streams() const {
-  std::vector<StreamState> former;
-  for (const auto& [source, stream] : saved_streams_) {
-    const bool ahead = stream.started() && stream.watermark() > time_.mark;
-    if (ahead && former.size() < kFormerStreamsMax) former.push_back(stream);
+Engine::NamedStreams Engine::streams_to_save() const {
+  NamedStreams named;
+  const auto ahead = [this](const StreamState& stream) {
+    return stream.started() && stream.watermark() > time_.mark;
+  };
+  for (const StreamState& stream : streams_) {
+    if (stream.ended && !ahead(stream)) continue;
+    named.emplace_back(stats_.sources[stream.source].name, &stream);
   }
-  return former;
+  size_t former = 0;
+  for (const auto& [source, stream] : saved_streams_) {
+    if (ahead(stream) && former++ < kFormerStreamsMax) named.emplace_back(source, &stream);
+  }
+  return named;
 }
 
 std::string Engine::encode_meta() const {
   std::string meta;
   put_bytes(meta, kMetaVersion);
   put_bytes(meta, to_ms(time_.mark));
-  const std::vector<StreamState> former = former_streams();
-  put_bytes(meta, static_cast<uint32_t>(streams_.size() + former.size()));
-  const auto put_stream = [&meta](std::string_view source, const StreamState& stream) {
+  const NamedStreams streams = streams_to_save();
+  put_bytes(meta, static_cast<uint32_t>(streams.size()));
+  for (const auto& [source, stream] : streams) {
     put_text(meta, source);
-    put_bytes(meta, stream.lateness.has_value());
-    put_bytes(meta, static_cast<int64_t>(stream.lateness.value_or(Duration(0)).count()));
-    put_bytes(meta, to_ms(stream.newest));
-    put_bytes(meta, stream.order);
-  };
-  for (const StreamState& stream : streams_) put_stream(stats_.sources[stream.source].name, stream);
-  for (const StreamState& stream : former) put_stream(kFormerStream, stream);
+    put_bytes(meta, stream->lateness.has_value());
+    put_bytes(meta, static_cast<int64_t>(stream->lateness.value_or(Duration(0)).count()));
+    put_bytes(meta, to_ms(stream->newest));
+    put_bytes(meta, stream->order);
+    put_bytes(meta, stream->identity);
+    put_bytes(meta, stream->place);
+    put_bytes(meta, stream->ended);
+  }
   put_bytes(meta, static_cast<uint32_t>(cooling_.all().size()));
   for (const auto& [key, until] : cooling_.all()) {
     put_text(meta, key.encode());
@@ -133,7 +139,7 @@ std::string Engine::encode_meta() const {
   pending_.hits.for_each([&meta](const PendingHit& hit) {
     put_bytes(meta, to_ms(hit.key));
     put_bytes(meta, to_ms(hit.time));
-    put_bytes(meta, hit.stream);
+    put_bytes(meta, hit.place);
     put_bytes(meta, hit.order);
     put_text(meta, hit.record);
   });
@@ -210,20 +216,21 @@ bool Engine::restore_alert(const EngineChanges::Row& row) {
 bool Engine::restore_meta(std::string_view in, const RuleSet* former) {
   uint32_t version = 0;
   int64_t mark = 0;
-  if (!unseal(kMetaKey, in) || !take_bytes(in, version) || version != kMetaVersion ||
+  if (!unseal(kMetaKey, in) || !take_bytes(in, version) || version < 1 || version > kMetaVersion ||
       !take_bytes(in, mark)) {
     return false;
   }
   time_.mark = timestamp_ms(mark);
   uint64_t fingerprint = 0;
-  if (!restore_streams(in) || !restore_cooling(in) || !take_bytes(in, fingerprint)) return false;
+  if (!restore_streams(in, version) || !restore_cooling(in) || !take_bytes(in, fingerprint))
+    return false;
   if (fingerprint == rules_->fingerprint()) return restore_pending(in, nullptr);
   if (former == nullptr || fingerprint != former->fingerprint()) return false;
   HitTranslation translation(*former, *rules_);
   return restore_pending(in, &translation);
 }
 
-bool Engine::restore_streams(std::string_view& in) {
+bool Engine::restore_streams(std::string_view& in, uint32_t version) {
   uint32_t count = 0;
   if (!take_bytes(in, count)) return false;
   for (uint32_t i = 0; i < count; ++i) {
@@ -236,6 +243,13 @@ bool Engine::restore_streams(std::string_view& in) {
         !take_bytes(in, newest) || !take_bytes(in, stream.order)) {
       return false;
     }
+    stream.place = i;
+    const bool more = version > 1;
+    if (more && (!take_bytes(in, stream.identity) || !take_bytes(in, stream.place) ||
+                 !take_bytes(in, stream.ended))) {
+      return false;
+    }
+    pending_.next_place = std::max(pending_.next_place, stream.place + 1);
     if (has_lateness) stream.lateness = Duration(lateness);
     stream.newest = timestamp_ms(newest);
     saved_streams_.emplace_back(std::move(source), stream);
@@ -264,10 +278,11 @@ bool Engine::restore_pending(std::string_view& in, HitTranslation* translation) 
     int64_t key = 0;
     int64_t time = 0;
     PendingHit hit;
-    if (!take_bytes(in, key) || !take_bytes(in, time) || !take_bytes(in, hit.stream) ||
+    if (!take_bytes(in, key) || !take_bytes(in, time) || !take_bytes(in, hit.place) ||
         !take_bytes(in, hit.order) || !take_text(in, hit.record)) {
       return false;
     }
+    pending_.next_place = std::max(pending_.next_place, hit.place + 1);
     hit.key = timestamp_ms(key);
     hit.time = timestamp_ms(time);
     if (translation == nullptr || translation->translate(hit.record)) pending_.hits.push(hit);

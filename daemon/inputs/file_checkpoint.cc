@@ -12,8 +12,8 @@
 namespace picket {
 namespace {
 
-constexpr std::string_view kVersion = "2";
-constexpr std::string_view kVersionWithoutModified = "1";
+constexpr int kVersion = 3;
+constexpr int kVersionWithModified = 2;
 constexpr std::string_view kFollow = "follow";
 constexpr std::string_view kFinish = "finish";
 
@@ -47,14 +47,15 @@ DiskResult<std::string> read_text(const DiskFile& file, uint64_t offset, size_t 
 
 std::string encode_checkpoint(const FileCheckpoint& checkpoint) {
   const FileIdentity& id = checkpoint.identity;
-  return fmt::format("{} {} {} {} {} {} {:x} {:x} {}", kVersion,
+  return fmt::format("{} {} {} {} {} {} {:x} {:x} {} {:x}", kVersion,
                      checkpoint.finishing ? kFinish : kFollow, id.device, id.inode, id.birth_ns,
-                     checkpoint.offset, checkpoint.head, checkpoint.tail, checkpoint.modified_ns);
+                     checkpoint.offset, checkpoint.head, checkpoint.tail, checkpoint.modified_ns,
+                     checkpoint.stream);
 }
 
 std::optional<FileCheckpoint> decode_checkpoint(std::string_view text) {
-  const std::string_view version = take_word(text);
-  if (version != kVersion && version != kVersionWithoutModified) return std::nullopt;
+  int version = 0;
+  if (!take_number(text, version) || version < 1 || version > kVersion) return std::nullopt;
   const std::string_view mode = take_word(text);
   if (mode != kFollow && mode != kFinish) return std::nullopt;
   FileCheckpoint read;
@@ -63,7 +64,8 @@ std::optional<FileCheckpoint> decode_checkpoint(std::string_view text) {
                      take_number(text, read.identity.inode) &&
                      take_number(text, read.identity.birth_ns) && take_number(text, read.offset) &&
                      take_number(text, read.head, 16) && take_number(text, read.tail, 16) &&
-                     (version != kVersion || take_number(text, read.modified_ns)) && text.empty();
+                     (version < kVersionWithModified || take_number(text, read.modified_ns)) &&
+                     (version < kVersion || take_number(text, read.stream, 16)) && text.empty();
   if (!whole) return std::nullopt;
   return read;
 }

@@ -1,11 +1,12 @@
 // FileCheckpoint: how far a file was read, and proof that it is still the same file.
 //
 // Stored in the state file as one short line of text, so that a person can read it:
-//   "2 follow|finish DEVICE INODE BIRTH OFFSET HEAD TAIL MODIFIED"
-// with decimal numbers and the two hashes in hex. `finish` marks a file that was rotated away and
-// is only read to its end. The leading 2 is the version; version 1 lacks MODIFIED and is
-// still read. A reader that meets another one, or anything it cannot parse, says so and begins with
-// the file at its start, whatever `start` says: what came since may not have been counted.
+//   "3 follow|finish DEVICE INODE BIRTH OFFSET HEAD TAIL MODIFIED STREAM"
+// with decimal numbers and the hashes in hex. `finish` marks a file that was rotated away and is
+// only read to its end. The leading 3 is the version; 1 lacks MODIFIED, 1 and 2 lack STREAM, and
+// both are still read. A reader that meets another one, or anything it cannot parse, says so and
+// begins with the file at its start, whatever `start` says: what came since may not have been
+// counted.
 //
 // Identity alone proves little: inode numbers are reused, not every file system records birth
 // times, and a file may be cut and grow past the old offset. Hence the hashes of the first bytes
@@ -32,6 +33,8 @@ struct FileCheckpoint {
   uint64_t tail = 0;    // hash of the min(offset, Trail::kBytes) bytes before the offset
   // FileInfo::modified_ns before the last read; 0: not known.
   int64_t modified_ns = 0;
+  // StreamInfo::identity of what was read, wherever the rest of it is found; 0: not known.
+  uint64_t stream = 0;
 };
 
 // The bytes that the two hashes are about.

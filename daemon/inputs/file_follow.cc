@@ -3,6 +3,8 @@
 // Tested by tests/daemon/inputs/file_tail_*_test.cc through FileSet.
 #include "daemon/inputs/file_follow.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -17,12 +19,20 @@ FollowedFile::FollowedFile(const InputContext& context, std::unique_ptr<DiskFile
       file_(std::move(file)),
       info_(info),
       cutter_({context.batch_bytes, context.max_line}, start.offset, std::move(start.proof.trail)),
+      stream_{.identity = start.stream},
       proven_ns_(start.known_ns),
       head_(std::move(start.proof.head)) {}
 
 bool FollowedFile::start() {
-  stream_ = context_.sink.open_stream({context_.source, state.path});
+  if (stream_.identity == 0) stream_.identity = new_identity();
+  stream_.id = context_.sink.open_stream({context_.source, state.path, stream_.identity});
   return remember();
+}
+
+// The same file may hold one content after another.
+uint64_t FollowedFile::new_identity() const {
+  const FileIdentity& file = info_.identity;
+  return content_hash(fmt::format("{} {} {}", file.inode, file.birth_ns, proven_ns_));
 }
 
 bool FollowedFile::remember() {
@@ -56,6 +66,7 @@ bool FollowedFile::end(const Checkpoint& last) {
 bool FollowedFile::restart(bool held_is_elsewhere, int64_t known_ns) {
   if (held_is_elsewhere) cutter_.reset(cutter_.resume_offset());
   proven_ns_ = std::max(info_.modified_ns, known_ns);
+  stream_.identity = new_identity();
   const FileCheckpoint anew = mark(0, {});
   if (!end({state.path, encode_checkpoint(anew)})) return false;
   cutter_.reset(0);
@@ -126,7 +137,8 @@ FileCheckpoint FollowedFile::mark(uint64_t offset, const Trail& trail) const {
           offset,
           content_hash(std::string_view(head_).substr(0, offset)),
           content_hash(trail.view()),
-          proven_ns_};
+          proven_ns_,
+          stream_.identity};
 }
 
 FileCheckpoint FollowedFile::read_mark() const {
@@ -143,7 +155,7 @@ uint64_t FollowedFile::lag_bytes() const {
 }
 
 bool FollowedFile::push(LineBatch batch) {
-  batch.stream = stream_;
+  batch.stream = stream_.id;
   batch.arrival = context_.clock.now();
   return context_.sink.push(std::move(batch));
 }

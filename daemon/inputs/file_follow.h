@@ -51,6 +51,7 @@ struct StartPoint {
   uint64_t offset = 0;
   ContentProof proof = {};  // of the file at this offset
   int64_t known_ns = 0;     // whatever the file lost before this time is being read elsewhere
+  uint64_t stream = 0;      // StreamInfo::identity to go on with; 0: a new one
 };
 
 class FollowedFile {
@@ -104,6 +105,7 @@ class FollowedFile {
   bool holds(uint64_t offset, std::string_view bytes) const;
   bool push(LineBatch batch);
   FileCheckpoint mark(uint64_t offset, const Trail& trail) const;
+  uint64_t new_identity() const;
   Checkpoint checkpoint();
   LineBatch empty_batch() const;
   ReadOutcome failed(std::error_code error);
@@ -112,7 +114,10 @@ class FollowedFile {
   std::unique_ptr<DiskFile> file_;
   FileInfo info_;
   LineCutter cutter_;
-  StreamId stream_ = 0;
+  struct {
+    StreamId id = 0;
+    uint64_t identity = 0;
+  } stream_;
   int64_t proven_ns_;  // the content was still the same after this FileInfo::modified_ns
   std::string head_;   // the first bytes of the content, as far as they were read
   FileCheckpoint last_ = {};

@@ -334,7 +334,9 @@ FileSet::Look FileSet::rest_at(const std::string& path, const FileCheckpoint& ch
   auto proof = prove(checkpoint, **file);
   if (!proof) return std::unexpected(proof.error());
   if (!*proof) return std::nullopt;
-  return Rest{path, *std::move(file), *info, {checkpoint.offset, **std::move(proof)}};
+  StartPoint start{
+      .offset = checkpoint.offset, .proof = **std::move(proof), .stream = checkpoint.stream};
+  return Rest{path, *std::move(file), *info, std::move(start)};
 }
 
 void FileSet::finish(Rest rest, const std::string& origin) {
@@ -377,6 +379,7 @@ FileSet::Start FileSet::first_point(const std::string& path, const DiskFile& fil
     auto proof = prove(*checkpoint, file);
     if (!proof) return std::unexpected(proof.error());
     if (*proof) start.offset = checkpoint->offset;
+    if (*proof) start.stream = checkpoint->stream;
     if (*proof) start.proof = **std::move(proof);
     if (*proof && checkpoint->modified_ns != 0) start.known_ns = checkpoint->modified_ns;
     if (!*proof) ++counts_.truncations;

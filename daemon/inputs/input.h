@@ -44,6 +44,9 @@ namespace picket {
 struct StreamInfo {
   SourceId source = 0;
   std::string file = {};  // path or a name such as "-"; shown in dead letters and results
+  // What a stream that goes on after a restart is known by, among those of its source; 0 will do
+  // where there is one at a time.
+  uint64_t identity = 0;
 };
 
 class BatchSink {

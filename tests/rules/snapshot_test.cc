@@ -85,6 +85,7 @@ struct RunSettings {
   Duration lateness;
   size_t commit_every;  // batches
   size_t streams = 1;
+  bool renumber = false;  // streams by the restart, which then know each other by identity only
 };
 
 // Plays one line per batch; after `crash_after` batches everything since the last commit is lost,
@@ -92,8 +93,19 @@ struct RunSettings {
 // outbox is part of the same transaction.
 std::string play(const std::shared_ptr<const RuleSet>& rules, const std::vector<std::string>& lines,
                  size_t crash_after, const RunSettings& settings) {
-  EngineRun::Options options{.lateness = settings.lateness, .streams = settings.streams};
+  EngineRun::Options options{.lateness = settings.lateness, .streams = 0};
   auto run = std::make_unique<EngineRun>(rules, options);
+  bool backwards = false;
+  const auto place_of = [&](size_t stream) {
+    return backwards ? settings.streams - 1 - stream : stream;
+  };
+  const auto add_streams = [&] {
+    for (size_t s = 0; s < settings.streams; ++s) {
+      const uint64_t identity = settings.renumber ? 100 + place_of(s) : 0;
+      run->engine.add_stream(0, settings.lateness, identity);
+    }
+  };
+  add_streams();
   Rows rows;
   size_t committed = 0;
   size_t committed_alerts = 0;
@@ -103,7 +115,9 @@ std::string play(const std::shared_ptr<const RuleSet>& rules, const std::vector<
     committed = upto;
     committed_alerts = run->events.size();
   };
-  auto stream_of = [&](size_t line) { return static_cast<StreamId>(line / 2 % settings.streams); };
+  auto stream_of = [&](size_t line) {
+    return static_cast<StreamId>(place_of(line / 2 % settings.streams));
+  };
   for (size_t i = 0; i < crash_after; ++i) {
     run->lines(lines[i], stream_of(i));
     if ((i + 1) % settings.commit_every == 0) commit(i + 1);
@@ -111,10 +125,10 @@ std::string play(const std::shared_ptr<const RuleSet>& rules, const std::vector<
   if (crash_after < lines.size()) {
     run->events.resize(committed_alerts);
     delivered = std::move(run->events);
-    options.streams = 0;  // restore() comes before everything else
     run = std::make_unique<EngineRun>(rules, options);
     EXPECT_EQ(run->engine.restore(rows.all()), 0U);
-    for (size_t s = 0; s < settings.streams; ++s) run->engine.add_stream(0, settings.lateness);
+    backwards = settings.renumber;
+    add_streams();
     for (size_t i = committed; i < lines.size(); ++i) run->lines(lines[i], stream_of(i));
   }
   run->finish();
@@ -148,6 +162,21 @@ TEST(Snapshot, HitsOfSeveralStreamsKeepTheirOrder) {
   const std::string whole = play(rules, lines, lines.size(), settings);
   for (size_t at = 0; at < lines.size(); ++at) {
     ASSERT_TRUE(same_lines(play(rules, lines, at, settings), whole)) << "crash after " << at;
+  }
+}
+
+// As when the rest of a rotated file and the new file are found in another order.
+TEST(Snapshot, StreamsAreKnownByIdentity) {
+  auto rules = make_rules(kRules);
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    const std::vector<std::string> lines = traffic(seed, 60);
+    RunSettings settings{Duration(2'000), 2, 3};
+    const std::string whole = play(rules, lines, lines.size(), settings);
+    settings.renumber = true;
+    for (size_t at = 0; at < lines.size(); ++at) {
+      ASSERT_TRUE(same_lines(play(rules, lines, at, settings), whole))
+          << "seed " << seed << ", crash after " << at;
+    }
   }
 }
 
@@ -245,8 +274,8 @@ TEST(Snapshot, WaitingHitsOfASilentStreamAreReleasedByTheWallClockAfterARestart)
   EXPECT_EQ(to_ms(after.events[0].alert.starts_at), 1'000'002);
 }
 
-// What waits came from a stream that has another number, or none, after the restart.
-TEST(Snapshot, WhatWaitsIsNotForgottenWhenStreamsAreRenumbered) {
+// Its file was deleted meanwhile.
+TEST(Snapshot, WhatWaitsIsNotForgottenWhenItsStreamIsGone) {
   const auto rules = make_rules(kRules);
   constexpr int64_t kLate = 7'200'000;  // by event time, of the second stream
   const Duration lateness(30'000);
@@ -255,8 +284,8 @@ TEST(Snapshot, WhatWaitsIsNotForgottenWhenStreamsAreRenumbered) {
   Rows rows;
   {
     EngineRun run(rules, live);
-    run.engine.add_stream(0, lateness);
-    run.engine.add_stream(0, lateness);
+    run.engine.add_stream(0, lateness, 1);
+    run.engine.add_stream(0, lateness, 2);
     run.lines(test_line(1'000'000, "a", "q"), 0, timestamp_ms(kLate));
     std::string burst;
     for (int64_t i = 0; i < 3; ++i) burst += test_line(kLate + i, "a", "p");
@@ -267,7 +296,7 @@ TEST(Snapshot, WhatWaitsIsNotForgottenWhenStreamsAreRenumbered) {
   for (int restarts = 0; restarts < 3; ++restarts) {
     EngineRun run(rules, live);
     EXPECT_EQ(run.engine.restore(rows.all()), 0U);
-    run.engine.add_stream(0, lateness);
+    run.engine.add_stream(0, lateness, 1);
     run.engine.advance(timestamp_ms(kLate), run.events);
     EXPECT_TRUE(run.events.empty()) << "more may come of that time";
     rows.apply(run.engine.take_changes());

@@ -333,21 +333,27 @@ TEST(FileCheckpoint, TextRoundTripAndDamage) {
   checkpoint.head = 0xdeadbeef;
   checkpoint.tail = ~uint64_t{0};
   checkpoint.modified_ns = 12;
+  checkpoint.stream = 0xabc;
   const std::string text = encode_checkpoint(checkpoint);
-  EXPECT_EQ(text, "2 finish 2049 131 -7 1000000007 deadbeef ffffffffffffffff 12");
+  EXPECT_EQ(text, "3 finish 2049 131 -7 1000000007 deadbeef ffffffffffffffff 12 abc");
   const auto read = decode_checkpoint(text);
   ASSERT_TRUE(read);
   EXPECT_EQ(encode_checkpoint(*read), text);
-  for (size_t length = 0; length < text.size() - 1; ++length)
+  for (size_t length = 0; length < text.rfind(' ') + 2; ++length)
     EXPECT_FALSE(decode_checkpoint(text.substr(0, length)));
-  for (const char* bad : {"3 follow 1 1 1 1 1 1 1", "2 follow 1 1 1 1 1 1", "1 x 1 1 1 1 1 1",
-                          "1 follow 1 1 1 1 1 1 1", "2 follow 1 1 1 -1 1 1 1",
-                          "1 follow 1 1 1 99999999999999999999 1 1"})
+  for (const char* bad : {"4 follow 1 1 1 1 1 1 1 1", "0 follow 1 1 1 1 1 1",
+                          "3 follow 1 1 1 1 1 1 1", "2 follow 1 1 1 1 1 1 1 1",
+                          "2 follow 1 1 1 1 1 1", "1 x 1 1 1 1 1 1", "1 follow 1 1 1 1 1 1 1",
+                          "2 follow 1 1 1 -1 1 1 1", "1 follow 1 1 1 99999999999999999999 1 1"})
     EXPECT_FALSE(decode_checkpoint(bad)) << bad;
-  const auto older = decode_checkpoint("1 follow 1 2 3 4 5 6");
-  ASSERT_TRUE(older);
-  EXPECT_EQ(older->tail, 6u);
-  EXPECT_EQ(older->modified_ns, 0);
+  const auto first = decode_checkpoint("1 follow 1 2 3 4 5 6");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->tail, 6u);
+  EXPECT_EQ(first->modified_ns, 0);
+  const auto second = decode_checkpoint("2 follow 1 2 3 4 5 6 7");
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->modified_ns, 7);
+  EXPECT_EQ(second->stream, 0u);
 }
 
 }  // namespace
