@@ -164,6 +164,13 @@ uint64_t run_fields8(const Log& log) {
   return rows;
 }
 
+// What the ledger costs on the input thread.
+uint64_t run_count_lines(const Log& log) {
+  uint64_t lines = 0;
+  for (const LineBatch& batch : log.batches) lines += count_lines(batch);
+  return lines;
+}
+
 class CountingSink final : public EventSink {
  public:
   void on_event(Event&) override { ++events; }
@@ -215,6 +222,7 @@ void lane(benchmark::State& state, Run run) {
 
 BENCHMARK_CAPTURE(lane, dom, run_dom)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(lane, scan, run_scan)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(lane, count_lines, run_count_lines)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(lane, fields8, run_fields8)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(lane, decode, run_decode)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(lane, picket, run_picket)->Unit(benchmark::kMillisecond);
