@@ -34,6 +34,9 @@ constexpr std::array<Description, kProblems> kDescriptions = {{
     {"picket_blind_spot", "PicketBlindSpot", "source", Level::High, true,
      "Lines were dropped unread: what they would have shown is not known",
      "Give the pipeline more workers or a longer queue, or let the input block."},
+    {"picket_input_gap", "PicketInputGap", "source", Level::High, true,
+     "Lines may have been gone before they were read: what they would have shown is not known",
+     "Keep the log longer than picket may be down."},
     {"picket_ledger_unbalanced", "PicketLedgerUnbalanced", "source", Level::High, true,
      "The ledger of lines does not balance: picket has a fault",
      "Report it with the output of /metrics and /api/v1/sources."},
@@ -175,6 +178,12 @@ void SelfWatch::find_in_source(const SourceSnapshot& source, const Snapshot& sna
                       .wrong = dropped > 0,
                       .events = dropped,
                       .detail = "the pipeline was full and the input sheds"});
+  const uint64_t gaps = risen({SelfProblem::InputGap, source.name}, source.input.gaps);
+  findings.push_back({.problem = SelfProblem::InputGap,
+                      .subject = source.name,
+                      .wrong = gaps > 0,
+                      .events = gaps,
+                      .detail = "the place where reading was to go on is gone"});
   const int64_t imbalance = source.lines.imbalance(decoded_of(snapshot, source.name));
   findings.push_back({.problem = SelfProblem::LedgerUnbalanced,
                       .subject = source.name,

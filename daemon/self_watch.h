@@ -39,6 +39,7 @@ struct SelfWatchOptions {
 
 enum class SelfProblem : uint8_t {
   BlindSpot,           // lines were dropped
+  InputGap,            // lines may have been gone before they were read
   LedgerUnbalanced,    // lines vanished or were counted twice
   InputBehind,         // too much, or for too long, unread
   InputSilent,         // nothing came for silent_after

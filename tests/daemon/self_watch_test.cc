@@ -62,6 +62,7 @@ const std::vector<Trouble>& troubles() {
        [](Snapshot& s) {
          s.sources[0].lines = {.read = 5, .dropped = {5, 0}};
        }},
+      {"PicketInputGap", true, [](Snapshot& s) { s.sources[0].input.gaps = 1; }},
       {"PicketLedgerUnbalanced", true, [](Snapshot& s) { s.sources[0].lines.read = 1; },
        [](Snapshot& s) { s.sources[0].lines.read = 0; }},
       {"PicketInputBehind", false, [](Snapshot& s) { s.sources[0].input.lag_bytes_total = 1001; },
