@@ -20,6 +20,7 @@ constexpr size_t kBufferBytes = 64 << 10;
 // What waits while the disk is full.
 constexpr size_t kPendingBytesMax = 1 << 20;
 constexpr mode_t kMode = 0600;
+constexpr std::string_view kRecordStart = "{\"time\":";
 
 std::string base64(std::string_view bytes) {
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
@@ -52,12 +53,13 @@ void DeadLetterFile::close() {
   if (descriptor_ >= 0) ::close(descriptor_);
   descriptor_ = -1;
   size_ = 0;
+  whole_ = false;
 }
 
 // O_NONBLOCK, so that a FIFO of that name cannot hold up the daemon.
 bool DeadLetterFile::reopen() {
   close();
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  constexpr int kFlags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   descriptor_ = ::open(path_.c_str(), kFlags, kMode);
   if (descriptor_ < 0) return failed(error_text());
   struct stat info {};
@@ -98,6 +100,7 @@ void DeadLetterFile::write(const DeadLetterRecord& record) {
 void DeadLetterFile::flush() {
   while (!buffer_.empty()) {
     if (!there() && !reopen()) return;
+    if (!whole_ && !take_back_torn()) return;
     const uint64_t room = max_bytes_ / 2 - std::min(size_, max_bytes_ / 2);
     size_t length = buffer_.size();
     if (length > room) {
@@ -116,6 +119,38 @@ bool DeadLetterFile::there() const {
   return descriptor_ >= 0 && ::fstat(descriptor_, &ours) == 0 &&
          ::lstat(path_.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
          ours.st_dev == named.st_dev;
+}
+
+// Where the last whole record ends.
+uint64_t DeadLetterFile::whole_bytes() const {
+  std::string chunk(kBufferBytes, '\0');
+  uint64_t end = size_;
+  while (end > 0) {
+    const uint64_t begin = end - std::min<uint64_t>(end, chunk.size());
+    const ssize_t got = ::pread(descriptor_, chunk.data(), end - begin, static_cast<off_t>(begin));
+    if (got != static_cast<ssize_t>(end - begin)) return size_;
+    const size_t newline = std::string_view(chunk.data(), end - begin).rfind('\n');
+    if (newline != std::string_view::npos) return begin + newline + 1;
+    end = begin;
+  }
+  return 0;
+}
+
+// Not when the file is opened, since a generation that is about to end may write to it then. What
+// does not look like a record stays: somebody may have named the wrong file.
+bool DeadLetterFile::take_back_torn() {
+  struct stat info {};
+  if (::fstat(descriptor_, &info) != 0) return failed(error_text());
+  size_ = static_cast<uint64_t>(info.st_size);
+  const uint64_t whole = whole_bytes();
+  std::string start(std::min<uint64_t>(size_ - whole, kRecordStart.size()), '\0');
+  const ssize_t got = ::pread(descriptor_, start.data(), start.size(), static_cast<off_t>(whole));
+  if (got > 0 && kRecordStart.starts_with(start)) {
+    if (::ftruncate(descriptor_, static_cast<off_t>(whole)) != 0) return failed(error_text());
+    size_ = whole;
+  }
+  whole_ = true;
+  return true;
 }
 
 // What is written of a record that did not fit on the disk is taken back, or the next record would

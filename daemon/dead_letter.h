@@ -3,7 +3,8 @@
 // Format: NDJSON, {"time","source","file","offset","reason","line"}; a line that is no UTF-8 has
 // "line_base64" instead of "line". Mode 0600, because log lines hold what customers sent. When the
 // file reaches half of max_bytes it becomes NAME.1 and a new one begins, so both stay below
-// max_bytes. A reader of a torn last line (a crash) passes over it.
+// max_bytes. A record that a crash cut short is taken back before the next is written: its line was
+// not committed, so it is read and written once more.
 //
 // Errors: while it cannot be written, stats().last_error says why, records wait (1 MiB of them) and
 // are tried again at each flush(); those that find no room are counted as dropped. The file is
@@ -54,6 +55,8 @@ class DeadLetterFile {
   bool reopen();
   bool failed(std::string why);
   bool there() const;
+  uint64_t whole_bytes() const;
+  bool take_back_torn();
   bool append(size_t length);
   bool rotate();
 
@@ -62,6 +65,7 @@ class DeadLetterFile {
   int descriptor_ = -1;
   std::string buffer_;  // whole records that are not in the file yet
   uint64_t size_ = 0;   // of the file
+  bool whole_ = false;  // whether the end of the file was looked at
   DeadLetterFileStats stats_;
 };
 

@@ -81,6 +81,30 @@ TEST_F(DeadLetterFileTest, AppendsAfterARestart) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
 }
 
+TEST_F(DeadLetterFileTest, ARecordThatACrashCutShortDoesNotSpoilTheNext) {
+  const std::string whole = to_line(record("before"));
+  const std::string torn = to_line(record(std::string(100'000, 'x')));
+  for (const size_t length : {size_t{1}, size_t{9}, torn.size() / 2, torn.size() - 1}) {
+    for (const std::string& before : {std::string(), whole}) {
+      std::ofstream(path_) << before << torn.substr(0, length);
+      auto file = DeadLetterFile::open(path_, 1 << 20);
+      ASSERT_TRUE(file.has_value());
+      (*file)->write(record("after"));
+      (*file)->flush();
+      EXPECT_TRUE(content(path_) == before + to_line(record("after"))) << length;
+    }
+  }
+}
+
+TEST_F(DeadLetterFileTest, WhatIsNoRecordOfItsOwnIsLeftAlone) {
+  std::ofstream(path_) << "one line\nhalf a line";
+  auto file = DeadLetterFile::open(path_, 1 << 20);
+  ASSERT_TRUE(file.has_value());
+  (*file)->write(record("x"));
+  (*file)->flush();
+  EXPECT_TRUE(content(path_).starts_with("one line\nhalf a line")) << content(path_);
+}
+
 TEST_F(DeadLetterFileTest, WithoutAPathRecordsAreCountedAsDropped) {
   auto file = DeadLetterFile::open("", 1 << 20);
   ASSERT_TRUE(file.has_value());
