@@ -1,5 +1,6 @@
 #include "daemon/runtime.h"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <boost/asio/post.hpp>
@@ -152,6 +153,9 @@ bool Runtime::reload() {
   published_.publish_reload(reloads_);
   notify_ready(problems.empty() ? "watching" : "watching; the last reload was refused");
   orders_.reloaded({problems.empty(), problems.empty() ? "reloaded" : reloads_.last_error});
+  // Each thread has allocated in an arena of its own, and those of the next generation take over
+  // arenas as they come: without this, each ends up as large as any thread ever needed.
+  malloc_trim(0);
   return generation_ != nullptr;
 }
 
