@@ -2,11 +2,12 @@
 PRESET ?= release
 JOBS ?= $(shell nproc)
 SECONDS ?= 60
+MINUTES ?= 10
 BUILD := build/$(PRESET)
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test deps-lint configure build run test asan tsan bench format \
+.PHONY: help deps deps-test deps-lint configure build run test asan tsan soak crash bench format \
   format-check tidy fuzz clean
 
 help:  ## show this list
@@ -41,6 +42,14 @@ asan:  ## build and run the unit tests with address and undefined behaviour sani
 tsan:  ## build and run the unit tests with the thread sanitizer
 	@$(MAKE) --no-print-directory PRESET=tsan build
 	@ctest --preset tsan -j $(JOBS) -E '^e2e_'
+
+soak: deps-test build  ## a day at full speed in MINUTES, with KILLS if given, and nothing may grow
+	@PICKET_SOAK_SECONDS=$$(($(MINUTES) * 60)) PICKET_SOAK_KILLS=$(or $(KILLS),0) \
+	  bash tests/e2e/soak_test.sh $(BUILD)/picket . $(BUILD)
+
+crash: deps-test build  ## kill picket KILLS times (1,000) over a day of traffic; nothing may be lost
+	@PICKET_KILLS=$(or $(KILLS),1000) \
+	  bash tests/e2e/crash_test.sh $(BUILD)/picket . $(BUILD)
 
 bench: build  ## run the benchmarks
 	@for bench in $(BUILD)/tests/*_bench; do [ ! -x $$bench ] || $$bench || exit 1; done

@@ -116,7 +116,7 @@ start_crashed() {
 count_begun() { grep -c '^info: ready' crashed/picket.log || true; }
 has_begun() { is_gone "$pid" || [ "$(count_begun)" -gt "$1" ]; }
 
-is_gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
+is_gone() { ! kill -0 "$1" 2>/dev/null || grep -qs '^State:.Z' "/proc/$1/status"; }
 
 # reap: the daemon has ended or does now, and must have died of nothing else.
 reap() {
