@@ -1,6 +1,8 @@
 #include "daemon/byte_stream.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
@@ -43,7 +45,7 @@ class PlainStream final : public ByteStream {
  public:
   explicit PlainStream(StreamSocket socket) : socket_(std::move(socket)) {}
 
-  asio::awaitable<bool> open() override { co_return true; }
+  asio::awaitable<StreamOpen> open() override { co_return StreamOpen::Good; }
   asio::awaitable<StreamRead> read(std::span<char> into, size_t* count) override {
     const auto [error, got] =
         co_await socket_.async_read_some(asio::buffer(into.data(), into.size()), kAwait);
@@ -64,13 +66,21 @@ class PlainStream final : public ByteStream {
   StreamSocket socket_;
 };
 
+bool is_about_trust(const error_code& error) {
+  if (error.category() != asio::error::get_ssl_category()) return false;
+  const int reason = ERR_GET_REASON(static_cast<unsigned long>(error.value()));
+  return reason == SSL_R_CERTIFICATE_VERIFY_FAILED ||
+         reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
+}
+
 class TlsStream final : public ByteStream {
  public:
   TlsStream(StreamSocket socket, ssl::context& context) : stream_(std::move(socket), context) {}
 
-  asio::awaitable<bool> open() override {
+  asio::awaitable<StreamOpen> open() override {
     const auto [error] = co_await stream_.async_handshake(ssl::stream_base::server, kAwait);
-    co_return !error;
+    if (!error) co_return StreamOpen::Good;
+    co_return is_about_trust(error) ? StreamOpen::Untrusted : StreamOpen::Failed;
   }
   // A connection that ends without TLS saying so may have been cut by anybody: not an end.
   asio::awaitable<StreamRead> read(std::span<char> into, size_t* count) override {
@@ -111,8 +121,7 @@ std::unique_ptr<ByteStream> make_plain_stream(StreamSocket socket) {
   return std::make_unique<PlainStream>(std::move(socket));
 }
 
-Result<std::unique_ptr<TlsServer>> TlsServer::make(const std::string& certificate,
-                                                   const std::string& key) {
+Result<std::unique_ptr<TlsServer>> TlsServer::make(const TlsFiles& files) {
   auto server = std::make_unique<OpenSslServer>();
   SSL_CTX* native = server->context.native_handle();
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
@@ -121,13 +130,28 @@ Result<std::unique_ptr<TlsServer>> TlsServer::make(const std::string& certificat
   // sent last would be gone.
   SSL_CTX_set_num_tickets(native, 0);
   error_code error;
-  server->context.use_certificate_chain_file(certificate, error);
+  server->context.use_certificate_chain_file(files.certificate, error);
   if (error) {
-    return fail({certificate, 0, 0},
+    return fail({files.certificate, 0, 0},
                 fmt::format("cannot be used as a certificate: {}", error.message()));
   }
-  server->context.use_private_key_file(key, ssl::context::pem, error);
-  if (error) return fail({key, 0, 0}, fmt::format("cannot be used as a key: {}", error.message()));
+  server->context.use_private_key_file(files.key, ssl::context::pem, error);
+  if (error) {
+    return fail({files.key, 0, 0}, fmt::format("cannot be used as a key: {}", error.message()));
+  }
+  if (files.client_ca.empty()) return server;
+  server->context.load_verify_file(files.client_ca, error);
+  if (error) {
+    return fail({files.client_ca, 0, 0},
+                fmt::format("cannot be used as certificates of authorities: {}", error.message()));
+  }
+  SSL_CTX_set_verify(native, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_verify_depth(native, TlsServer::kClientDepthMax);
+  // So that a client with several certificates knows which to show.
+  SSL_CTX_set_client_CA_list(native, SSL_load_client_CA_file(files.client_ca.c_str()));
+  // A session that is resumed shows no certificate again, and it may have expired since.
+  SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_options(native, SSL_OP_NO_TICKET);
   return server;
 }
 

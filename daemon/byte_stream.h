@@ -19,13 +19,18 @@ namespace picket {
 
 using StreamSocket = boost::asio::generic::stream_protocol::socket;
 
+enum class StreamOpen : uint8_t {
+  Good,
+  Untrusted,  // it did not show a certificate that we trust
+  Failed,
+};
 enum class StreamRead : uint8_t { Bytes, Ended, Failed };
 
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  // What must happen before the first read. False: the connection is of no use.
-  virtual boost::asio::awaitable<bool> open() = 0;
+  // What must happen before the first read. Anything but Good: the connection is of no use.
+  virtual boost::asio::awaitable<StreamOpen> open() = 0;
   // Fills the front of `into`, which must live until then; `count` says how far.
   virtual boost::asio::awaitable<StreamRead> read(std::span<char> into, size_t* count) = 0;
   // Sends both, which must live until then. False: the connection is of no use any more.
@@ -39,14 +44,24 @@ class ByteStream {
 
 std::unique_ptr<ByteStream> make_plain_stream(StreamSocket socket);
 
+// All are PEM.
+struct TlsFiles {
+  std::string certificate = {};  // with those between it and the root, if there are any
+  std::string key = {};
+  // Who connects must show a certificate for clients that one of these has signed, directly or by
+  // way of at most kClientDepthMax others, and that has not expired. Empty: anybody may connect.
+  std::string client_ca = {};
+};
+
 // A certificate and its key, for any number of connections.
 class TlsServer {
  public:
-  // Both files are PEM. Errors: one cannot be read, or they do not belong together.
-  static Result<std::unique_ptr<TlsServer>> make(const std::string& certificate,
-                                                 const std::string& key);
+  static constexpr int kClientDepthMax = 3;
+
+  // Errors: a file cannot be read or used, or certificate and key do not belong together.
+  static Result<std::unique_ptr<TlsServer>> make(const TlsFiles& files);
   virtual ~TlsServer() = default;
-  // TLS 1.2 or 1.3. REQUIRES: the server outlives the stream.
+  // TLS 1.2 or 1.3. The stream needs the server no more.
   virtual std::unique_ptr<ByteStream> make_stream(StreamSocket socket) = 0;
 };
 

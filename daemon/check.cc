@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "daemon/http/server.h"
@@ -133,6 +135,72 @@ void check_listen(const Settings& settings, Diagnostics& diagnostics) {
                          "write an IP address and a port, such as 127.0.0.1:9617 or [::1]:9617"});
 }
 
+bool same_value(const Node* a, const Node* b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  if (a->kind() != b->kind() || a->entries().size() != b->entries().size()) return false;
+  if (a->is_scalar() && a->text() != b->text()) return false;
+  return std::ranges::all_of(a->entries(), [b](const Node::Entry& entry) {
+    return same_value(&entry.value, b->find(entry.key.text()));
+  });
+}
+
+// One text for one place to listen on; empty: none that others could want, too.
+std::string listening_place(const InputSettings& input) {
+  const bool is_unix = input.type == "unix";
+  if (!is_unix && input.type != "http" && input.type != "tcp") return {};
+  const Node* at = input.node->find(is_unix ? "path" : "listen");
+  if (!at || !at->is_scalar()) return {};
+  if (is_unix) return at->text();
+  const std::optional<ListenAddress> address = parse_listen_address(at->text());
+  if (!address || address->port == 0) return {};
+  return fmt::format("{} {}", address->host, address->port);
+}
+
+// What two inputs at one place differ in although it belongs to the place.
+void check_neighbours(const InputSettings& first, const InputSettings& next,
+                      Diagnostics& diagnostics) {
+  const Node& node = *next.node;
+  if (first.type != "http" || next.type != "http") {
+    diagnostics.push_back({place_of(node, next.type == "unix" ? "path" : "listen"),
+                           fmt::format("input '{}' listens there already", first.name),
+                           "only inputs of type http may share an address"});
+    return;
+  }
+  for (const char* key : {"tls", "connections_max"}) {
+    if (same_value(first.node->find(key), node.find(key))) continue;
+    diagnostics.push_back(
+        {place_of(node, key),
+         fmt::format("'{}' differs from that of '{}', which has the same address", key, first.name),
+         "it belongs to the port: write the same in both"});
+  }
+}
+
+bool takes_otlp(const InputSettings& input) {
+  const Node* at = input.node->find("otlp");
+  Diagnostics ignored;  // the input itself reports what is no boolean
+  return input.type == "http" && (!at || read_bool(*at, ignored).value_or(false));
+}
+
+// Each input is compared with the first of its place.
+void check_places(const Settings& settings, Diagnostics& diagnostics) {
+  std::map<std::string, const InputSettings*> first;
+  std::map<std::string, const InputSettings*> first_for_otlp;
+  for (const InputSettings& input : settings.inputs) {
+    const std::string place = listening_place(input);
+    if (place.empty()) continue;
+    const auto [at, is_new] = first.emplace(place, &input);
+    if (!is_new) check_neighbours(*at->second, input, diagnostics);
+    if (!takes_otlp(input)) continue;
+    const auto [other, is_only] = first_for_otlp.emplace(place, &input);
+    if (is_only) continue;
+    diagnostics.push_back(
+        {place_of(*input.node, "otlp"),
+         fmt::format("POST /v1/logs could be for '{}' and for '{}'", other->second->name,
+                     input.name),
+         "write 'otlp: false' in all but one of the inputs that share the address"});
+  }
+}
+
 // A file that picket writes and also reads would grow for ever.
 void check_loops(const Settings& settings, Diagnostics& diagnostics) {
   std::vector<std::string> written;
@@ -166,6 +234,7 @@ Diagnostics check_parts(const Settings& settings) {
   check_inputs(settings, diagnostics);
   check_outputs(settings, diagnostics);
   check_listen(settings, diagnostics);
+  check_places(settings, diagnostics);
   check_loops(settings, diagnostics);
   return diagnostics;
 }

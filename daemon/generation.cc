@@ -182,6 +182,7 @@ void Generation::build_inputs(const Legacy& legacy, Diagnostics& diagnostics) {
                               .disk = parts_.disk,
                               .clock = parts_.clock,
                               .batch_bytes = plan_->settings.pipeline.batch_bytes,
+                              .listeners = parts_.listeners,
                               .state_folder = parts_.state_folder,
                               .on_end = parts_.on_input_end};
   Checkpoints checkpoints = load_checkpoints(legacy);

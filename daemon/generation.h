@@ -2,9 +2,9 @@
 //
 // What lives as long as the process is given to it: see GenerationParts.
 //
-// Threads: the input thread, which is given, runs the inputs; each push input has two more; one
-// runs the engine; N decode; one each output. Stop order: inputs, queue, decoders, engine (which
-// commits), outputs with a deadline.
+// Threads: the input thread, which is given, runs the inputs; each push input has up to two more;
+// one runs the engine; N decode; one each output. Stop order: inputs, queue, decoders, engine
+// (which commits), outputs with a deadline.
 //
 // Phases: build(), start(), end(). Thread rule: the owner's thread, which is not the input thread.
 #pragma once
@@ -35,6 +35,7 @@ struct GenerationParts {
   Disk& disk;
   const Clock& clock;
   boost::asio::io_context& input_io;
+  ListenerPool& listeners;
   std::string state_folder = ".";
   std::function<void()> on_input_end = {};  // on the input thread, when one has ended by itself
 };

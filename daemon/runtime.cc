@@ -66,6 +66,7 @@ std::unique_ptr<Generation> Runtime::new_generation(std::shared_ptr<const Plan> 
                                        .disk = disk_,
                                        .clock = clock_,
                                        .input_io = inputs_.io,
+                                       .listeners = listeners_,
                                        .state_folder = state_folder,
                                        .on_input_end = [this] { orders_.look_at_inputs(); }});
 }
@@ -117,6 +118,7 @@ int Runtime::run() {
   start_control();
   inputs_.start();
   generation_->start({});
+  listeners_.settle();
   notify_ready("watching");
   for (Order order = orders_.wait(); order != Order::Stop; order = orders_.wait()) {
     if (order == Order::Reload && !reload()) break;
@@ -161,6 +163,7 @@ bool Runtime::reload() {
 
 // On errors the old configuration is in use again.
 Diagnostics Runtime::replace_generation(std::shared_ptr<const Plan> plan) {
+  listeners_.hold();
   Legacy legacy = generation_->end(plan.get());
   std::unique_ptr<Generation> next = new_generation(std::move(plan));
   Diagnostics problems = next->build(legacy);
@@ -178,10 +181,12 @@ Diagnostics Runtime::replace_generation(std::shared_ptr<const Plan> plan) {
   }
   generation_ = std::move(next);
   generation_->start(std::move(legacy));
+  listeners_.settle();
   return problems;
 }
 
 void Runtime::shut_down() {
+  listeners_.drain();
   if (generation_) generation_->end(nullptr);
   generation_.reset();
   inputs_.stop();

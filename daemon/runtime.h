@@ -23,6 +23,7 @@
 #include "daemon/clock.h"
 #include "daemon/disk.h"
 #include "daemon/http/server.h"
+#include "daemon/inputs/listener_pool.h"
 #include "daemon/orders.h"
 #include "daemon/plan.h"
 #include "daemon/published.h"
@@ -83,6 +84,7 @@ class Runtime {
   Orders orders_;
   Loop control_;  // HTTP and signals
   Loop inputs_;
+  ListenerPool listeners_;  // of push inputs
   boost::asio::signal_set signals_{control_.io, SIGTERM, SIGINT, SIGHUP};
   std::unique_ptr<HttpServer> http_;
   ReloadStats reloads_;

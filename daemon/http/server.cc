@@ -16,7 +16,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <set>
+#include <utility>
+
+#include "daemon/http/connections.h"
 
 namespace picket {
 namespace {
@@ -27,6 +29,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using Connection = HttpConnection;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
@@ -36,18 +39,6 @@ constexpr milliseconds kLingerTimeout{1'000};
 constexpr milliseconds kDrainTimeout{5'000};
 constexpr size_t kReadBytes = 4096;
 constexpr size_t kBodyReadBytes = 64 << 10;
-
-struct Connection {
-  explicit Connection(std::unique_ptr<ByteStream> s) : stream(std::move(s)) {}
-  void expect_by(milliseconds timeout) { deadline = steady_clock::now() + timeout; }
-
-  std::unique_ptr<ByteStream> stream;
-  std::string input = {};   // read and not parsed yet; at most header_bytes_max + kBodyReadBytes
-  uint64_t body_bytes = 0;  // held for its request
-  steady_clock::time_point deadline = {};
-  steady_clock::time_point waiting_since = steady_clock::now();
-  bool waiting = true;  // for the client, so that it may have to give way
-};
 
 enum class ReadOutcome {
   Request,
@@ -112,15 +103,23 @@ HttpRequest to_head(Parser& parser) {
   return request;
 }
 
+// What was read goes to the parser. Nothing: so far, so good.
+std::optional<ReadOutcome> parse(Connection* connection, Parser* parser) {
+  if (connection->input.empty()) return std::nullopt;
+  error_code error;
+  const size_t used = parser->put(asio::buffer(std::as_const(connection->input)), error);
+  connection->input.erase(0, used);
+  if (error && error != http::error::need_more) return outcome_of(error);
+  return std::nullopt;
+}
+
 // A plain function as a service.
 class HandlerService final : public HttpService {
  public:
   explicit HandlerService(HttpHandler handler) : handler_(std::move(handler)) {}
-  std::optional<HttpResponse> admit(const HttpRequest&) override { return std::nullopt; }
-  asio::awaitable<HttpResponse> answer(HttpRequest request) override {
-    co_return handler_(request);
-  }
-  void turned_away(int) override {}
+  Admission admit(const HttpRequest&) override { co_return HttpAdmission(); }
+  Answer answer(HttpRequest request) override { co_return handler_(request); }
+  void turned_away(int, std::string_view) override {}
 
  private:
   HttpHandler handler_;
@@ -128,57 +127,22 @@ class HandlerService final : public HttpService {
 
 // A service runs code of ours; a failure in it must cost one answer, not the daemon.
 asio::awaitable<HttpResponse> call(HttpService* service, HttpRequest request) {
+  const std::string path = request.path;
   try {
     co_return co_await service->answer(std::move(request));
   } catch (const std::exception&) {
   }
-  service->turned_away(500);
+  service->turned_away(500, path);
   co_return http_error(500, "internal error");
 }
-
-// The connections of a server, and the bytes of bodies that they hold.
-class ConnectionSet {
- public:
-  void insert(Connection* connection) {
-    all_.insert(connection);
-    size_ = all_.size();
-  }
-  void remove(Connection* connection) {
-    all_.erase(connection);
-    size_ = all_.size();
-    hold(connection, 0);
-  }
-  void close(Connection* connection) {
-    connection->stream->close();
-    remove(connection);
-  }
-  void hold(Connection* connection, uint64_t body_bytes) {
-    bodies_bytes_ = bodies_bytes_ - connection->body_bytes + body_bytes;
-    connection->body_bytes = body_bytes;
-  }
-  // Null: all others are being answered right now.
-  Connection* longest_waiting(const Connection* but, bool with_body) const {
-    Connection* oldest = nullptr;
-    for (Connection* c : all_) {
-      if (!c->waiting || c == but || (with_body && c->body_bytes == 0)) continue;
-      if (!oldest || c->waiting_since < oldest->waiting_since) oldest = c;
-    }
-    return oldest;
-  }
-  // A copy, because closing one changes the set.
-  std::set<Connection*> all() const { return all_; }
-  size_t size() const { return size_; }  // from any thread
-  uint64_t bodies_bytes() const { return bodies_bytes_; }
-
- private:
-  std::set<Connection*> all_;
-  std::atomic<size_t> size_ = 0;
-  uint64_t bodies_bytes_ = 0;
-};
 
 }  // namespace
 
 struct HttpServer::State {
+  using Flag = asio::awaitable<bool>;
+  using Read = asio::awaitable<ReadOutcome>;
+  using Done = asio::awaitable<void>;
+
   State(asio::any_io_executor e, std::unique_ptr<HttpService> s, HttpServerOptions o,
         std::unique_ptr<TlsServer> t)
       : executor(e),
@@ -196,24 +160,24 @@ struct HttpServer::State {
   tcp::acceptor acceptor;
   asio::steady_timer sweeper;
   asio::steady_timer pause;
-  ConnectionSet connections;
+  HttpConnections connections;
   bool draining = false;
 
   bool busy() const { return acceptor.is_open() || connections.size() > 0; }
   bool make_room();
   bool take_body(Connection* connection, uint64_t body_bytes);
-  asio::awaitable<bool> go_ahead(Connection* connection);
-  asio::awaitable<ReadOutcome> read(Connection* connection, Parser* parser,
-                                    std::optional<HttpResponse>* refused);
-  asio::awaitable<ReadOutcome> next_response(Connection* connection, Parser* parser,
-                                             HttpResponse* response);
-  asio::awaitable<bool> write(Connection* connection, HttpResponse response, bool head_only,
-                              bool keep_alive);
-  asio::awaitable<void> converse(Connection* connection);
+  Flag go_ahead(Connection* connection);
+  Flag read_more(Connection* connection, size_t room);
+  Read read_header(Connection* connection, Parser* parser);
+  Read read_body(Connection* connection, Parser* parser);
+  Read read(Connection* connection, Parser* parser, HttpRequest* request, HttpResponse* refused);
+  Read next_response(Connection* connection, Parser* parser, HttpResponse* response);
+  Flag write(Connection* connection, HttpResponse response, bool head_only, bool keep_alive);
+  Done converse(Connection* connection);
 
-  static asio::awaitable<void> serve(std::shared_ptr<State> state, tcp::socket socket);
-  static asio::awaitable<void> accept(std::shared_ptr<State> state);
-  static asio::awaitable<void> sweep(std::shared_ptr<State> state);
+  static Done serve(std::shared_ptr<State> state, std::unique_ptr<ByteStream> stream);
+  static Done accept(std::shared_ptr<State> state);
+  static Done sweep(std::shared_ptr<State> state);
 };
 
 // False: the new connection cannot be taken.
@@ -240,66 +204,90 @@ asio::awaitable<bool> HttpServer::State::go_ahead(Connection* connection) {
   co_return co_await connection->stream->write("HTTP/1.1 100 Continue\r\n\r\n", {});
 }
 
-asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Parser* parser,
-                                                     std::optional<HttpResponse>* refused) {
-  bool header_seen = false;
+// False: nothing more comes.
+asio::awaitable<bool> HttpServer::State::read_more(Connection* connection, size_t room) {
+  const size_t kept = connection->input.size();
+  connection->input.resize(kept + room);
+  size_t count = 0;
+  const StreamRead got =
+      co_await connection->stream->read({connection->input.data() + kept, room}, &count);
+  connection->input.resize(kept + count);
+  co_return got == StreamRead::Bytes;
+}
+
+asio::awaitable<ReadOutcome> HttpServer::State::read_header(Connection* connection,
+                                                            Parser* parser) {
+  parser->header_limit(options.header_bytes_max);
+  parser->body_limit(boost::none);  // read_body() has one
   for (;;) {
-    if (!connection->input.empty()) {
-      error_code error;
-      const size_t used = parser->put(asio::buffer(std::as_const(connection->input)), error);
-      connection->input.erase(0, used);
-      if (error && error != http::error::need_more) co_return outcome_of(error);
-      if (parser->is_header_done() && !header_seen) {
-        *refused = service->admit(to_head(*parser));
-        if (*refused) co_return ReadOutcome::Refused;
-      }
-      if (!take_body(connection, parser->get().body().size())) co_return ReadOutcome::Overloaded;
-      if (parser->is_done()) co_return ReadOutcome::Request;
-    }
-    if (parser->is_header_done() && !header_seen) {
-      header_seen = true;
-      connection->expect_by(options.body_timeout);
-      if (boost::beast::iequals(parser->get()[http::field::expect], "100-continue")) {
-        if (!co_await go_ahead(connection)) co_return ReadOutcome::Closed;
-      }
-    }
-    const size_t kept = connection->input.size();
-    const size_t room = header_seen ? kBodyReadBytes : kReadBytes;
-    connection->input.resize(kept + room);
-    size_t count = 0;
-    const StreamRead got =
-        co_await connection->stream->read({connection->input.data() + kept, room}, &count);
-    connection->input.resize(kept + count);
-    if (got != StreamRead::Bytes) co_return ReadOutcome::Closed;
+    if (const auto failed = parse(connection, parser)) co_return *failed;
+    if (parser->is_header_done()) co_return ReadOutcome::Request;
+    const bool first = connection->input.empty() && !parser->got_some();
+    if (!co_await read_more(connection, kReadBytes)) co_return ReadOutcome::Closed;
     // The first bytes after a pause start the clock for the whole header; later ones do not renew
     // it.
-    if (kept == 0 && !parser->got_some() && !header_seen) {
-      connection->expect_by(options.header_timeout);
-    }
+    if (first) connection->expect_by(options.header_timeout);
   }
+}
+
+asio::awaitable<ReadOutcome> HttpServer::State::read_body(Connection* connection, Parser* parser) {
+  parser->eager(true);
+  connection->expect_by(options.body_timeout);
+  bool asked = boost::beast::iequals(parser->get()[http::field::expect], "100-continue");
+  for (;;) {
+    // What is behind a request without a body is the next one.
+    const auto failed = parser->is_done() ? std::nullopt : parse(connection, parser);
+    if (failed) co_return *failed;
+    if (!take_body(connection, parser->get().body().size())) co_return ReadOutcome::Overloaded;
+    if (parser->is_done()) co_return ReadOutcome::Request;
+    if (std::exchange(asked, false) && !co_await go_ahead(connection)) {
+      co_return ReadOutcome::Closed;
+    }
+    if (!co_await read_more(connection, kBodyReadBytes)) co_return ReadOutcome::Closed;
+  }
+}
+
+// The request is complete as far as the outcome says. Its header is taken before its body is read:
+// what a chunked body brings along behind it adds nothing to that.
+asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Parser* parser,
+                                                     HttpRequest* request, HttpResponse* refused) {
+  ReadOutcome outcome = co_await read_header(connection, parser);
+  if (outcome != ReadOutcome::Request) co_return outcome;
+  *request = to_head(*parser);
+  connection->waiting = false;
+  connection->expect_by(options.answer_timeout);
+  HttpAdmission admission = co_await service->admit(*request);
+  connection->waiting = true;
+  if (admission.refused) {
+    *refused = *std::move(admission.refused);
+    co_return ReadOutcome::Refused;
+  }
+  // Before the parser makes room for it.
+  const auto length = parser->content_length();
+  if (length && *length > admission.body_bytes_max) co_return ReadOutcome::BodyTooLarge;
+  parser->body_limit(admission.body_bytes_max);
+  outcome = co_await read_body(connection, parser);
+  if (outcome == ReadOutcome::Request) request->body = std::move(parser->get().body());
+  co_return outcome;
 }
 
 // Reads a request and finds what to say to it. Closed: nothing, to nobody.
 asio::awaitable<ReadOutcome> HttpServer::State::next_response(Connection* connection,
                                                               Parser* parser,
                                                               HttpResponse* response) {
-  std::optional<HttpResponse> refused;
-  const ReadOutcome outcome = co_await read(connection, parser, &refused);
+  HttpRequest request;
+  const ReadOutcome outcome = co_await read(connection, parser, &request, response);
   if (outcome == ReadOutcome::Closed) {
-    if (parser->got_some()) service->turned_away(0);
+    if (parser->got_some()) service->turned_away(0, request.path);
     co_return outcome;
   }
   connection->waiting = false;
   if (outcome == ReadOutcome::Request) {
-    HttpRequest request = to_head(*parser);
-    request.body = std::move(parser->get().body());
     connection->expect_by(options.answer_timeout);
     *response = co_await call(service.get(), std::move(request));
-  } else if (outcome == ReadOutcome::Refused) {
-    *response = *std::move(refused);
-  } else {
+  } else if (outcome != ReadOutcome::Refused) {
     *response = refusal(outcome);
-    service->turned_away(response->status);
+    service->turned_away(response->status, request.path);
   }
   connections.hold(connection, 0);
   co_return outcome;
@@ -315,21 +303,19 @@ asio::awaitable<bool> HttpServer::State::write(Connection* connection, HttpRespo
 
 asio::awaitable<void> HttpServer::State::converse(Connection* connection) {
   connection->expect_by(options.header_timeout);
-  if (!co_await connection->stream->open()) {
-    service->turned_away(400);
+  const StreamOpen opened = co_await connection->stream->open();
+  if (opened != StreamOpen::Good) {
+    service->turned_away(opened == StreamOpen::Untrusted ? 401 : 400, {});
     co_return;
   }
   connection->expect_by(options.header_timeout);
   for (bool keep_alive = true; keep_alive;) {
     Parser parser;
-    parser.eager(true);
-    parser.header_limit(options.header_bytes_max);
-    parser.body_limit(options.body_bytes_max);
     HttpResponse response;
     const ReadOutcome outcome = co_await next_response(connection, &parser, &response);
     if (outcome == ReadOutcome::Closed) co_return;
     const bool request = outcome == ReadOutcome::Request;
-    keep_alive = request && parser.get().keep_alive() && !draining;
+    keep_alive = request && parser.get().keep_alive() && !draining && !connection->last;
     const bool head_only = parser.is_header_done() && parser.get().method() == http::verb::head;
     if (!co_await write(connection, std::move(response), head_only, keep_alive)) co_return;
     if (connection->input.empty()) connection->input = {};
@@ -342,7 +328,8 @@ asio::awaitable<void> HttpServer::State::converse(Connection* connection) {
   co_await connection->stream->end();
 }
 
-asio::awaitable<void> HttpServer::State::serve(std::shared_ptr<State> state, tcp::socket socket) {
+asio::awaitable<void> HttpServer::State::serve(std::shared_ptr<State> state,
+                                               std::unique_ptr<ByteStream> stream) {
   // Whatever way the coroutine ends, also by being destroyed with its io_context, it is
   // unregistered.
   struct Registration {
@@ -355,9 +342,7 @@ asio::awaitable<void> HttpServer::State::serve(std::shared_ptr<State> state, tcp
     State* state;
     Connection* connection;
   };
-  StreamSocket plain(std::move(socket));
-  Connection connection(state->tls ? state->tls->make_stream(std::move(plain))
-                                   : make_plain_stream(std::move(plain)));
+  Connection connection(std::move(stream));
   const Registration registration(state.get(), &connection);
   co_await state->converse(&connection);
 }
@@ -375,7 +360,10 @@ asio::awaitable<void> HttpServer::State::accept(std::shared_ptr<State> state) {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     try {
-      asio::co_spawn(state->executor, serve(state, std::move(socket)), [](std::exception_ptr) {});
+      StreamSocket plain(std::move(socket));
+      auto stream = state->tls ? state->tls->make_stream(std::move(plain))
+                               : make_plain_stream(std::move(plain));
+      asio::co_spawn(state->executor, serve(state, std::move(stream)), [](std::exception_ptr) {});
     } catch (const std::exception&) {
       // Out of memory: this connection is lost, the listener goes on.
     }
@@ -437,6 +425,19 @@ void HttpServer::start() {
   asio::co_spawn(state_->executor, State::sweep(state_), [](std::exception_ptr) {});
 }
 
+void HttpServer::take(std::unique_ptr<ByteStream> stream) {
+  if (!state_->make_room()) return;
+  asio::co_spawn(state_->executor, State::serve(state_, std::move(stream)),
+                 [](std::exception_ptr) {});
+}
+
+void HttpServer::change(const HttpServerOptions& options, std::unique_ptr<TlsServer> tls,
+                        bool retire) {
+  state_->options = options;
+  state_->tls = std::move(tls);
+  if (retire) state_->connections.retire();
+}
+
 void HttpServer::stop() {
   error_code ignored;
   state_->acceptor.close(ignored);
@@ -450,12 +451,9 @@ void HttpServer::drain() {
   state_->draining = true;
   state_->acceptor.close(ignored);
   state_->pause.cancel();
+  state_->connections.retire();
   for (Connection* connection : state_->connections.all()) {
-    if (connection->waiting) {
-      state_->connections.close(connection);
-    } else {
-      connection->deadline = std::min(connection->deadline, steady_clock::now() + kDrainTimeout);
-    }
+    connection->deadline = std::min(connection->deadline, steady_clock::now() + kDrainTimeout);
   }
   if (!state_->busy()) state_->sweeper.cancel();
 }

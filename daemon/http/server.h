@@ -72,24 +72,34 @@ struct HttpServerOptions {
   std::chrono::milliseconds answer_timeout{30'000};  // for a service that waits for something
   std::chrono::milliseconds write_timeout{30'000};
   uint32_t header_bytes_max = 16 << 10;
-  uint64_t body_bytes_max = 1 << 20;
   uint64_t bodies_bytes_max = 64 << 20;  // of all connections together
   size_t connections_max = 512;
 };
 
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
+// What a service says to the header of a request.
+struct HttpAdmission {
+  // Ends the request and its connection: strangers cannot make the server hold their bodies.
+  std::optional<HttpResponse> refused = {};
+  uint64_t body_bytes_max = 1 << 20;
+};
+
 // What answers requests when a plain function is not enough.
 class HttpService {
  public:
+  using Admission = boost::asio::awaitable<HttpAdmission>;
+  using Answer = boost::asio::awaitable<HttpResponse>;
+
   virtual ~HttpService() = default;
-  // Called once the header of a request is complete; its body is empty yet. A response ends the
-  // request and its connection: strangers cannot make the server hold their bodies.
-  virtual std::optional<HttpResponse> admit(const HttpRequest& head) = 0;
-  // May wait. The connection is closed when that takes longer than answer_timeout.
-  virtual boost::asio::awaitable<HttpResponse> answer(HttpRequest request) = 0;
-  // The server itself answered with `status`, or broke off in the middle of a request (0).
-  virtual void turned_away(int status) = 0;
+  // Called once the header of a request is complete; its body is empty yet, and `head` stays until
+  // this has returned. Both may wait: the connection is closed when that takes longer than
+  // answer_timeout.
+  virtual Admission admit(const HttpRequest& head) = 0;
+  virtual Answer answer(HttpRequest request) = 0;
+  // The server itself answered with `status`, or broke off in the middle of a request (0), or took
+  // no connection: 400, or 401 for want of a certificate. `path`: empty when not known yet.
+  virtual void turned_away(int status, std::string_view path) = 0;
 };
 
 class HttpServer {
@@ -108,6 +118,12 @@ class HttpServer {
 
   // Begins to accept; call once.
   void start();
+  // Serves a connection that came from elsewhere. REQUIRES: on the executor's thread.
+  void take(std::unique_ptr<ByteStream> stream);
+  // Other bounds, and another certificate for the connections that come from now on. `retire`:
+  // those that are there end as soon as they are not in the midst of an answer. REQUIRES: as for
+  // take().
+  void change(const HttpServerOptions& options, std::unique_ptr<TlsServer> tls, bool retire);
   // Closes the listener and every connection. REQUIRES: as for the destructor.
   void stop();
   // Closes the listener and every connection but those being answered; these have five seconds.

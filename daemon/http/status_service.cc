@@ -26,7 +26,11 @@ bool comes_from_a_page(const HttpRequest& request) {
 
 }  // namespace
 
-std::optional<HttpResponse> StatusService::admit(const HttpRequest& head) {
+HttpService::Admission StatusService::admit(const HttpRequest& head) {
+  co_return HttpAdmission{.refused = refusal(head)};
+}
+
+std::optional<HttpResponse> StatusService::refusal(const HttpRequest& head) const {
   if (!is_reload(head)) return std::nullopt;
   if (!reload_) {
     return http_error(403, "this listener is not on a loopback address: send SIGHUP instead");
@@ -35,12 +39,12 @@ std::optional<HttpResponse> StatusService::admit(const HttpRequest& head) {
   return std::nullopt;
 }
 
-asio::awaitable<HttpResponse> StatusService::answer(HttpRequest request) {
+HttpService::Answer StatusService::answer(HttpRequest request) {
   if (is_reload(request)) co_return co_await reload();
   co_return picket::answer(request, {state_});
 }
 
-asio::awaitable<HttpResponse> StatusService::reload() {
+HttpService::Answer StatusService::reload() {
   // Shared with the answer, which may come after the connection has gone.
   struct Bell {
     explicit Bell(const asio::any_io_executor& executor)

@@ -31,12 +31,15 @@ class StatusService final : public HttpService {
                 AskReload reload)
       : state_(state), executor_(std::move(executor)), reload_(std::move(reload)) {}
 
-  std::optional<HttpResponse> admit(const HttpRequest& head) override;
-  boost::asio::awaitable<HttpResponse> answer(HttpRequest request) override;
-  void turned_away(int) override {}
+  Admission admit(const HttpRequest& head) override;
+  Answer answer(HttpRequest request) override;
+  void turned_away(int, std::string_view) override {}
+
+  // What admit() refuses.
+  std::optional<HttpResponse> refusal(const HttpRequest& head) const;
 
  private:
-  boost::asio::awaitable<HttpResponse> reload();
+  Answer reload();
 
   const PublishedState& state_;
   boost::asio::any_io_executor executor_;

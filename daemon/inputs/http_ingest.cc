@@ -1,9 +1,10 @@
 // The `http` input: takes lines from whoever posts them, and answers once they are durable.
 //
 //   - type: http
-//     name: edge                     # POST /ingest/edge, and POST /v1/logs for OTLP as JSON
-//     listen: 127.0.0.1:9618
-//     tls: {certificate: /etc/picket/cert.pem, key: /etc/picket/key.pem}   # optional
+//     name: edge                     # POST /ingest/edge
+//     listen: 127.0.0.1:9618         # may be shared with other inputs of this type
+//     otlp: true                     # takes POST /v1/logs, OTLP as JSON; one input of a port
+//     tls: {certificate: /etc/picket/cert.pem, key: /etc/picket/key.pem}   # see tls_section.h
 //     token_file: /etc/picket/token  # senders need "Authorization: Bearer <its content>"
 //     body_max: 8MiB                 # as sent
 //     unpacked_max: 32MiB            # the same after gzip or zstd
@@ -11,23 +12,27 @@
 //     connections_max: 512
 //
 // The request's way to the spool is in ingest_service.h, the spool's way to the pipeline in
-// spool_feed.h. Slow, silent and too many clients are the business of HttpServer.
+// spool_feed.h. Slow, silent and too many clients are the business of HttpServer, and who answers
+// what at a shared port that of IngestRouter. What inputs of a port must agree on is looked at in
+// check.cc.
 //
 // Tested by tests/daemon/inputs/http_ingest_test.cc and tests/e2e/ingest_test.sh.
 #include <fmt/format.h>
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <memory>
 #include <utility>
 
 #include "config/settings.h"
 #include "daemon/byte_stream.h"
-#include "daemon/http/server.h"
+#include "daemon/inputs/http_listener.h"
 #include "daemon/inputs/ingest_service.h"
 #include "daemon/inputs/input.h"
+#include "daemon/inputs/listener_pool.h"
 #include "daemon/inputs/secret_file.h"
 #include "daemon/inputs/spool_feed.h"
+#include "daemon/inputs/tls_section.h"
+#include "daemon/loader.h"
 #include "daemon/log.h"
 
 namespace picket {
@@ -40,13 +45,13 @@ constexpr int64_t kConnectionsMost = 20'000;
 struct Options {
   ListenAddress listen = {};
   std::string listen_text = {};
-  std::string certificate = {};  // empty: no TLS
-  std::string key = {};
+  std::optional<TlsFiles> tls = {};
   std::string token = {};
   uint64_t body_max = 8 << 20;
   uint64_t unpacked_max = 32 << 20;
   uint64_t spool_max = 1 << 30;
   size_t connections_max = 512;
+  bool otlp = true;
 };
 
 Location place_of(const Node& node, std::string_view key) {
@@ -68,15 +73,11 @@ Result<Options> parse(const Node& node) {
                            fmt::format("'{}' is not an address to listen on", options.listen_text),
                            "write an IP address and a port, such as 127.0.0.1:9618"});
   }
-  if (const Node* tls = reader.optional("tls")) {
-    MapReader files(*tls, "tls", diagnostics);
-    options.certificate = files.required_string("certificate");
-    options.key = files.required_string("key");
-    files.finish();
-  }
+  options.tls = read_tls(reader, diagnostics);
   if (const Node* file = reader.optional("token_file")) {
     options.token = read_secret(*file, diagnostics);
   }
+  options.otlp = reader.boolean("otlp", options.otlp);
   options.body_max = reader.bytes("body_max", options.body_max);
   options.unpacked_max = reader.bytes("unpacked_max", options.unpacked_max);
   options.spool_max = reader.bytes("spool_max", options.spool_max);
@@ -98,11 +99,18 @@ Result<Options> parse(const Node& node) {
   return options;
 }
 
+// Differs when it matters to connections that were made before, see HttpListenerOptions.
+std::string trust_of(const std::optional<TlsFiles>& tls) {
+  if (!tls) return "plain";
+  return tls->client_ca.empty() ? "tls" : "tls " + read_file(tls->client_ca).value_or("");
+}
+
 class HttpIngest final : public Input {
  public:
   HttpIngest(Options options, InputContext context, std::unique_ptr<TlsServer> tls)
       : options_(std::move(options)),
         context_(std::move(context)),
+        trust_(trust_of(options_.tls)),
         tls_(std::move(tls)),
         feed_(context_, options_.spool_max) {}
 
@@ -114,40 +122,42 @@ class HttpIngest final : public Input {
  private:
   const Options options_;
   const InputContext context_;
-  std::unique_ptr<TlsServer> tls_;  // until the server has it; null: none
+  const std::string trust_;
+  std::unique_ptr<TlsServer> tls_;  // until the listener has it; null: none
   PushCounters counters_;
   SpoolFeed feed_;
-  std::unique_ptr<HttpServer> server_;
+  std::unique_ptr<ListenerPool::Claim> place_;
+  std::unique_ptr<IngestService> service_;
 };
 
 Diagnostics HttpIngest::prepare() {
   if (Diagnostics problems = feed_.prepare(); has_errors(problems)) return problems;
-  auto service = std::make_unique<IngestService>(
-      IngestOptions{context_.name, options_.token, {.bytes_max = options_.unpacked_max}},
-      feed_.spool(), counters_, context_.receive);
-  HttpServerOptions limits{.body_bytes_max = options_.body_max,
-                           .connections_max = options_.connections_max};
-  limits.bodies_bytes_max = std::max(limits.bodies_bytes_max, 2 * options_.body_max);
-  auto server = HttpServer::make(context_.receive, options_.listen, std::move(service), limits,
-                                 std::move(tls_));
-  if (!server) return std::move(server).error();
-  server_ = *std::move(server);
+  auto place = context_.listeners->http(options_.listen);
+  if (!place) return std::move(place).error();
+  place_ = *std::move(place);
+  service_ = std::make_unique<IngestService>(IngestOptions{.source = context_.name,
+                                                           .token = options_.token,
+                                                           .limits = {options_.unpacked_max},
+                                                           .body_max = options_.body_max,
+                                                           .otlp = options_.otlp},
+                                             feed_.spool(), counters_, place_->http().executor());
   return {};
 }
 
 boost::asio::awaitable<void> HttpIngest::run() {
   co_await boost::asio::this_coro::throw_if_cancelled(false);
   log_info("input '{}' listens on {}, port {}", context_.name, options_.listen_text,
-           server_->port());
-  boost::asio::post(context_.receive, [server = server_.get()] { server->start(); });
+           place_->http().port());
+  place_->http().join(*service_, {.connections_max = options_.connections_max, .trust = trust_},
+                      std::move(tls_));
   co_await feed_.run();
-  boost::asio::post(context_.receive, [server = server_.get()] { server->drain(); });
+  co_await place_->http().leave(*service_);
 }
 
 InputStats HttpIngest::stats() const {
   InputStats stats;
   stats.push = counters_.stats();
-  stats.push->connections = server_ ? server_->connections() : 0;
+  stats.push->connections = service_ ? place_->http().connections(*service_) : 0;
   feed_.add_to(stats);
   return stats;
 }
@@ -157,8 +167,8 @@ InputStats HttpIngest::stats() const {
 Result<std::unique_ptr<Input>> make_http_input(const Node& node, InputContext context) {
   PICKET_TRY(Options options, parse(node));
   std::unique_ptr<TlsServer> tls;
-  if (!options.certificate.empty()) {
-    PICKET_TRY(tls, TlsServer::make(options.certificate, options.key));
+  if (options.tls) {
+    PICKET_TRY(tls, TlsServer::make(*options.tls));
   }
   return std::make_unique<HttpIngest>(std::move(options), std::move(context), std::move(tls));
 }

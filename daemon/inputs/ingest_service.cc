@@ -57,7 +57,7 @@ int retry_after(SpoolVerdict verdict) {
 }  // namespace
 
 IngestService::Route IngestService::route_of(std::string_view path) const {
-  if (path == kOtlpPath) return Route::Otlp;
+  if (path == kOtlpPath) return options_.otlp ? Route::Otlp : Route::None;
   if (!path.starts_with(kLinesPath)) return Route::None;
   return decode_percent(path.substr(kLinesPath.size())) == options_.source ? Route::Lines
                                                                            : Route::None;
@@ -99,6 +99,9 @@ std::optional<HttpResponse> IngestService::admit(const HttpRequest& head) {
 
 asio::awaitable<HttpResponse> IngestService::answer(HttpRequest request) {
   counters_.request();
+  if (request.body.size() > options_.body_max) {
+    co_return refuse(413, PushRefusal::TooLarge, "request body too large");
+  }
   const Route route = route_of(request.path);
   const BodyEncoding encoding =
       parse_body_encoding(request.header("content-encoding")).value_or(BodyEncoding::Identity);
@@ -154,6 +157,8 @@ void IngestService::turned_away(int status) {
       return counters_.refused(PushRefusal::TooLarge);
     case 503:
       return counters_.refused(PushRefusal::Busy);
+    case 401:
+      return counters_.refused(PushRefusal::Unauthorized);
     case 400:
       return counters_.refused(PushRefusal::Malformed);
     default:

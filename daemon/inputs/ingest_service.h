@@ -1,7 +1,8 @@
-// IngestService: what the `http` input answers: NDJSON for one source, and OTLP/HTTP logs as JSON.
+// IngestService: what one `http` input answers: NDJSON for its source, and OTLP/HTTP logs as JSON.
+// Which input a request is for is the business of IngestRouter.
 //
 //   POST /ingest/NAME   200 {"lines":N} once the N lines are durable
-//   POST /v1/logs       200 {} likewise
+//   POST /v1/logs       200 {} likewise, if the input takes OTLP
 //
 // | status | because |
 // |---|---|
@@ -35,18 +36,26 @@ struct IngestOptions {
   std::string source = {};  // the NAME above
   std::string token = {};   // empty: everybody may send
   UnpackLimits limits = {};
+  uint64_t body_max = 8 << 20;  // as sent
+  bool otlp = true;
 };
 
-class IngestService final : public HttpService {
+class IngestService {
  public:
   // `spool` and `counters` outlive the service.
   IngestService(IngestOptions options, Spool& spool, PushCounters& counters,
                 boost::asio::any_io_executor executor)
       : options_(std::move(options)), spool_(spool), counters_(counters), executor_(executor) {}
 
-  std::optional<HttpResponse> admit(const HttpRequest& head) override;
-  boost::asio::awaitable<HttpResponse> answer(HttpRequest request) override;
-  void turned_away(int status) override;
+  const std::string& source() const { return options_.source; }
+  uint64_t body_max() const { return options_.body_max; }
+  // Whether a path is one of this input.
+  bool takes(std::string_view path) const { return route_of(path) != Route::None; }
+
+  // As those of HttpService. A request may be asked about twice.
+  std::optional<HttpResponse> admit(const HttpRequest& head);
+  boost::asio::awaitable<HttpResponse> answer(HttpRequest request);
+  void turned_away(int status);
 
  private:
   enum class Route : uint8_t { Lines, Otlp, None };

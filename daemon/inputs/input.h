@@ -17,7 +17,8 @@
 //
 // Push inputs, whose senders do not keep what was acknowledged, receive on a second thread that the
 // pipeline cannot block (InputContext::receive), and put what they get into a spool before they
-// acknowledge it. run() reads the spool back (spool_feed.h).
+// acknowledge it. run() reads the spool back (spool_feed.h). What they listen on is not theirs
+// (listener_pool.h).
 #pragma once
 
 #include <array>
@@ -39,6 +40,8 @@
 #include "rules/types.h"
 
 namespace picket {
+
+class ListenerPool;
 
 // What the pipeline needs to know of a stream before its first batch.
 struct StreamInfo {
@@ -117,9 +120,10 @@ struct InputContext {
   uint64_t batch_bytes = 1 << 20;
   uint64_t max_line = 16 << 20;
   std::map<std::string, std::string> checkpoints = {};  // key -> value as committed
-  // Runs on one thread that never waits for the pipeline. Only push inputs use it.
+  // Runs on one thread that never waits for the pipeline, if the input receives().
   boost::asio::any_io_executor receive = {};
-  std::string state_folder = ".";  // where an input may keep files of its own
+  std::string state_folder = ".";     // where an input may keep files of its own
+  ListenerPool* listeners = nullptr;  // null: the input is only looked at and never prepared
 };
 
 class Input {
@@ -130,6 +134,8 @@ class Input {
   // Runs until the data ends or the coroutine is cancelled. Reports world failures through stats()
   // and retries; never throws.
   virtual boost::asio::awaitable<void> run() = 0;
+  // Whether it uses InputContext::receive.
+  virtual bool receives() const { return false; }
   // Called on the input thread only.
   virtual InputStats stats() const = 0;
   // Some time after a checkpoint of this input was committed, and not for each: the newest of its

@@ -29,7 +29,8 @@ Result<std::unique_ptr<InputRunner>> InputRunner::make(const InputSettings& sett
                                           .max_line = settings.max_line,
                                           .checkpoints = std::move(checkpoints),
                                           .receive = runner->receiving_.io.get_executor(),
-                                          .state_folder = context.state_folder}));
+                                          .state_folder = context.state_folder,
+                                          .listeners = &context.listeners}));
     return runner;
   }
   return fail(settings.node->where(), "there is no such type of input");
@@ -51,8 +52,7 @@ InputRunner::~InputRunner() {
 
 void InputRunner::start() {
   started_ = true;
-  // Only push inputs receive.
-  if (input_->stats().push) {
+  if (input_->receives()) {
     receiving_.thread = std::thread([this] { receiving_.io.run(); });
   }
   asio::co_spawn(input_io_, input_->run(),

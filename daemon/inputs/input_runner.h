@@ -1,5 +1,5 @@
 // InputRunner: an input that runs, with everything that belongs to it alone: its gate, what cancels
-// it, and for a push input the thread on which it receives.
+// it, and the thread on which it receives, if it does.
 //
 // Phases: make(), prepare(), start(), end(). One that was not started is just destroyed.
 // Thread rule: made, started and ended by one thread, which is not the input thread; stats() and
@@ -28,6 +28,7 @@ struct RunnerContext {
   Disk& disk;
   const Clock& clock;
   uint64_t batch_bytes = 1 << 20;
+  ListenerPool& listeners;
   std::string state_folder = ".";
   std::function<void()> on_end =
       {};  // called on the input thread when an input has ended by itself

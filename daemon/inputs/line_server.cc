@@ -92,10 +92,12 @@ asio::awaitable<void> LineServer::converse(std::unique_ptr<Connection> owned) {
   };
   Connection* connection = owned.get();
   const Registration registration(this, connection);
-  bool going = co_await connection->stream->open();
+  const StreamOpen opened = co_await connection->stream->open();
+  bool going = opened == StreamOpen::Good;
   if (!going && !connection->closed) {
     counters_.request();
-    counters_.refused(PushRefusal::Malformed);
+    counters_.refused(opened == StreamOpen::Untrusted ? PushRefusal::Unauthorized
+                                                      : PushRefusal::Malformed);
   }
   while (going) going = co_await read_once(connection);
 }

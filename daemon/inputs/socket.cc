@@ -3,7 +3,7 @@
 //   - type: tcp
 //     name: app
 //     listen: 127.0.0.1:9619
-//     tls: {certificate: /etc/picket/cert.pem, key: /etc/picket/key.pem}   # optional
+//     tls: {certificate: /etc/picket/cert.pem, key: /etc/picket/key.pem}   # see tls_section.h
 //   - type: unix
 //     name: local
 //     path: /run/picket/lines.sock   # mode 0660; a stale socket of that name is replaced
@@ -20,7 +20,6 @@
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -43,7 +42,10 @@
 #include "daemon/http/server.h"
 #include "daemon/inputs/input.h"
 #include "daemon/inputs/line_server.h"
+#include "daemon/inputs/listen_socket.h"
+#include "daemon/inputs/listener_pool.h"
 #include "daemon/inputs/spool_feed.h"
+#include "daemon/inputs/tls_section.h"
 #include "daemon/log.h"
 
 namespace picket {
@@ -68,8 +70,7 @@ struct Options {
   ListenAddress listen = {};
   std::string path = {};
   std::vector<uid_t> allow_users = {};  // empty: whoever may open the socket
-  std::string certificate = {};         // empty: no TLS
-  std::string key = {};
+  std::optional<TlsFiles> tls = {};
 };
 
 // What both kinds understand.
@@ -104,12 +105,7 @@ Result<Options> parse_tcp(const Node& node) {
                            fmt::format("'{}' is not an address to listen on", options.where),
                            "write an IP address and a port, such as 127.0.0.1:9619"});
   }
-  if (const Node* tls = reader.optional("tls")) {
-    MapReader files(*tls, "tls", diagnostics);
-    options.certificate = files.required_string("certificate");
-    options.key = files.required_string("key");
-    files.finish();
-  }
+  options.tls = read_tls(reader, diagnostics);
   reader.finish();
   if (has_errors(diagnostics)) return std::unexpected(std::move(diagnostics));
   return options;
@@ -153,33 +149,6 @@ Result<Options> parse_unix(const Node& node) {
   return options;
 }
 
-template <class Acceptor>
-Diagnostics listen_on(Acceptor& acceptor, const typename Acceptor::endpoint_type& endpoint,
-                      const Options& options) {
-  error_code error;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  // Before anybody can connect.
-  if (!error && !options.path.empty() && ::chmod(options.path.c_str(), 0660) != 0) {
-    error.assign(errno, boost::system::system_category());
-  }
-  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-  if (!error) return {};
-  return {{{}, fmt::format("cannot listen on {}: {}", options.where, error.message())}};
-}
-
-// Removes a socket that nobody listens on any more. Anything else stays where it is.
-void remove_stale(const std::string& path) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return;
-  asio::io_context loop;
-  stream_protocol::socket probe(loop);
-  error_code error;
-  probe.connect(stream_protocol::endpoint(path), error);
-  if (error == asio::error::connection_refused) ::unlink(path.c_str());
-}
-
 template <class Protocol>
 class SocketInput final : public Input {
  public:
@@ -188,17 +157,17 @@ class SocketInput final : public Input {
         context_(std::move(context)),
         tls_(std::move(tls)),
         feed_(context_, options_.spool_max) {}
-  ~SocketInput() override {
-    if (bound_ && !options_.path.empty()) ::unlink(options_.path.c_str());
-  }
 
   Diagnostics prepare() override;
   asio::awaitable<void> run() override;
+  bool receives() const override { return true; }
   InputStats stats() const override;
   void committed(const Checkpoint& checkpoint) override { feed_.committed(checkpoint); }
 
  private:
-  typename Protocol::endpoint endpoint() const;
+  ListenerPool::ClaimResult claim() const;
+  Protocol protocol() const;
+  Diagnostics take_socket();
   asio::awaitable<void> accept();
   bool admits(int socket);
 
@@ -207,37 +176,59 @@ class SocketInput final : public Input {
   const std::unique_ptr<TlsServer> tls_;  // null: none
   PushCounters counters_;
   SpoolFeed feed_;
+  std::unique_ptr<ListenerPool::Claim> place_;
   std::unique_ptr<typename Protocol::acceptor> acceptor_;
   std::unique_ptr<LineServer> server_;
   std::set<uid_t> told_;  // users that the log names already; receiving thread
-  bool bound_ = false;
 };
 
 template <>
-tcp::endpoint SocketInput<tcp>::endpoint() const {
-  error_code ignored;  // parsed before
-  return {asio::ip::make_address(options_.listen.host, ignored), options_.listen.port};
+ListenerPool::ClaimResult SocketInput<tcp>::claim() const {
+  return context_.listeners->tcp(options_.listen);
 }
 
 template <>
-stream_protocol::endpoint SocketInput<stream_protocol>::endpoint() const {
-  return {options_.path};
+ListenerPool::ClaimResult SocketInput<stream_protocol>::claim() const {
+  return context_.listeners->unix_socket(options_.path);
 }
 
 template <class Protocol>
 Diagnostics SocketInput<Protocol>::prepare() {
   if (Diagnostics problems = feed_.prepare(); has_errors(problems)) return problems;
-  if (!options_.path.empty()) remove_stale(options_.path);
+  auto place = claim();
+  if (!place) return std::move(place).error();
+  place_ = *std::move(place);
   acceptor_ = std::make_unique<typename Protocol::acceptor>(context_.receive);
-  if (Diagnostics problems = listen_on(*acceptor_, endpoint(), options_); has_errors(problems)) {
-    return problems;
-  }
-  bound_ = true;
+  if (Diagnostics problems = take_socket(); has_errors(problems)) return problems;
   LineServerOptions limits = options_.server;
   limits.max_line = std::min(context_.max_line, kLineMost);
   limits.held_bytes_max = std::max(limits.held_bytes_max, 2 * context_.max_line);
   server_ = std::make_unique<LineServer>(context_.receive, feed_.spool(), counters_, limits);
   return {};
+}
+
+template <>
+tcp SocketInput<tcp>::protocol() const {
+  error_code ignored;  // parsed before
+  return asio::ip::make_address(options_.listen.host, ignored).is_v6() ? tcp::v6() : tcp::v4();
+}
+
+template <>
+stream_protocol SocketInput<stream_protocol>::protocol() const {
+  return {};
+}
+
+template <class Protocol>
+Diagnostics SocketInput<Protocol>::take_socket() {
+  const int socket = place_->socket().duplicate();
+  error_code error(errno, boost::system::system_category());
+  if (socket >= 0) {
+    error.clear();
+    acceptor_->assign(protocol(), socket, error);
+  }
+  if (!error) return {};
+  if (socket >= 0) ::close(socket);
+  return {{{}, fmt::format("cannot listen on {}: {}", options_.where, error.message())}};
 }
 
 template <class Protocol>
@@ -314,10 +305,8 @@ InputStats SocketInput<Protocol>::stats() const {
 Result<std::unique_ptr<Input>> make_tcp_input(const Node& node, InputContext context) {
   PICKET_TRY(Options options, parse_tcp(node));
   std::unique_ptr<TlsServer> tls;
-  if (!options.certificate.empty()) {
-    auto made = TlsServer::make(options.certificate, options.key);
-    if (!made) return std::unexpected(std::move(made).error());
-    tls = *std::move(made);
+  if (options.tls) {
+    PICKET_TRY(tls, TlsServer::make(*options.tls));
   }
   return std::make_unique<SocketInput<tcp>>(std::move(options), std::move(context), std::move(tls));
 }

@@ -95,6 +95,51 @@ TEST(Check, AnInputWithASpoolCannotShed) {
                      "bounds that, and then the sender is told to come back)"}));
 }
 
+TEST(Check, HttpInputsMayShareAnAddress) {
+  EXPECT_EQ(problems("inputs:\n"
+                     "  - {name: a, type: http, listen: '127.0.0.1:9618', connections_max: 9}\n"
+                     "  - {name: b, type: http, listen: 'localhost:9618', connections_max: 9, "
+                     "otlp: false}\n"
+                     "  - {name: c, type: http, listen: '127.0.0.1:9619'}\n"
+                     "  - {name: d, type: tcp, listen: '127.0.0.1:0'}\n"
+                     "  - {name: e, type: tcp, listen: '127.0.0.1:0'}\n"
+                     "  - {name: f, type: unix, path: a}\n"
+                     "  - {name: g, type: unix, path: b}\n"),
+            Strings());
+}
+
+TEST(Check, WhatBelongsToAnAddressIsTheSameInAllItsInputs) {
+  EXPECT_EQ(
+      problems("inputs:\n"
+               "  - {name: a, type: http, listen: '127.0.0.1:9618', otlp: false}\n"
+               "  - {name: b, type: http, listen: '127.0.0.1:9618', connections_max: 9}\n"
+               "  - {name: c, type: http, listen: '127.0.0.1:9618', otlp: false}\n"
+               "  - {name: d, type: http, listen: '127.0.0.1:9618'}\n"),
+      Strings({"3:70 'connections_max' differs from that of 'a', which has the same address "
+               "(it belongs to the port: write the same in both)",
+               "5:5 POST /v1/logs could be for 'b' and for 'd' (write 'otlp: false' in all but one "
+               "of the inputs that share the address)"}));
+  const Strings found = problems(
+      "inputs:\n"
+      "  - {name: a, type: http, listen: '127.0.0.1:9618'}\n"
+      "  - {name: b, type: http, listen: '127.0.0.1:9618', otlp: false, "
+      "tls: {certificate: /nonexistent, key: /nonexistent}}\n");
+  ASSERT_EQ(found.size(), 2u) << testing::PrintToString(found);
+  EXPECT_TRUE(found[1].starts_with("3:71 'tls' differs from that of 'a'")) << found[1];
+}
+
+TEST(Check, OtherInputsShareNothing) {
+  EXPECT_EQ(problems("inputs:\n"
+                     "  - {name: a, type: http, listen: '127.0.0.1:9618'}\n"
+                     "  - {name: b, type: tcp, listen: '127.0.0.1:9618'}\n"
+                     "  - {name: c, type: unix, path: a}\n"
+                     "  - {name: d, type: unix, path: a}\n"),
+            Strings({"3:34 input 'a' listens there already (only inputs of type http may share an "
+                     "address)",
+                     "5:33 input 'c' listens there already (only inputs of type http may share an "
+                     "address)"}));
+}
+
 TEST(Check, LeavesNoFileBehind) {
   namespace fs = std::filesystem;
   const fs::path folder =

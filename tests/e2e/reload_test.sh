@@ -4,7 +4,7 @@
 # Every line has an alert of its own that counts its events, so the alerts tell whether each line counted
 # exactly once. Checked: a window of an unchanged rule lives
 # on while another rule changes; inputs and outputs come and go; a broken configuration changes nothing;
-# 200 signals while lines are written; a sender that posts through reloads; a pipe and a socket that are
+# 200 signals while lines are written; senders that post through reloads, also of the input they post to; a pipe and a socket that are
 # never read twice nor cut off; file descriptors and memory over 100 reloads. Exits with 77 when a
 # program it needs is missing.
 set -euo pipefail
@@ -58,12 +58,14 @@ picket: {verdict: boundary_testing, resolve_after: 1h, summary: Lines of one wor
 RULE
 }
 
-# configure [INPUT [OUTPUT]]: the configuration, with one more input and output.
+edge=
+# configure [INPUT [OUTPUT]]: the configuration, with one more input and output, and $edge for the
+# input of that name.
 configure() {
   cat >picket.new <<CONFIG
 inputs:
   - {name: log, type: file, paths: ["app.log"], start: beginning, schema: unkey.api_requests, lateness: 0}
-  - {name: edge, type: http, listen: "127.0.0.1:$ingest_port", schema: unkey.api_requests, lateness: 0, token_file: token}
+  - {name: edge, type: http, listen: "127.0.0.1:$ingest_port", schema: unkey.api_requests, lateness: 0, token_file: token$edge}
   - {name: lines, type: tcp, listen: "127.0.0.1:$tcp_port", schema: unkey.api_requests, lateness: 0}
   - {name: piped, type: stdin, schema: unkey.api_requests, lateness: 0}
 ${1:-}
@@ -226,6 +228,41 @@ echo "second token" >token
 reloaded
 [ "$(post after_token)" = 200 ] || fail "the new token is not known"
 once "a new token"
+
+# The input of a port changes every time, and a neighbour at the same port comes and goes, while senders
+# post: nobody is refused.
+listening() {
+  awk -v port=":$(printf %04X "$ingest_port")$" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp
+}
+socket=$(listening)
+touch posting
+senders=()
+for name in x y z; do
+  (
+    n=0
+    while [ -e posting ]; do
+      n=$((n + 1))
+      [ "$(post "$name$n")" = 200 ] || echo "$name$n" >>not_taken
+    done
+  ) &
+  senders+=($!)
+done
+for n in $(seq 1 15); do
+  edge=", body_max: ${n}MiB"
+  side=
+  [ $((n % 2)) -eq 0 ] ||
+    side="  - {name: side, type: http, listen: \"127.0.0.1:$ingest_port\", schema: unkey.api_requests, lateness: 0, otlp: false}"
+  configure "$side"
+  reloaded
+  [ -z "$side" ] || [ "$(row "side$n" | curl -s -o /dev/null -w '%{http_code}' --data-binary @- \
+    "http://127.0.0.1:$ingest_port/ingest/side")" = 200 ] || fail "the neighbour takes nothing"
+done
+rm posting
+wait "${senders[@]}"
+[ ! -e not_taken ] || fail "senders were turned away: $(tr '\n' ' ' <not_taken)"
+[ -n "$socket" ] && [ "$(listening)" = "$socket" ] || fail "the port was closed"
+once "15 changes of a port's inputs while senders posted $(grep -c '^[xyz]' written) lines"
+ledger_balances || fail "the ledger does not balance after the inputs of a port changed"
 
 # Reloads in the midst of a backlog that fills the queue: every line is counted, once.
 quiet='{"request_id":"quiet","time":1,"workspace_id":"ws_quiet","response_status":200}'

@@ -23,7 +23,6 @@ using testing::connect_to;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using testing::http_exchange;
-using ::testing::Not;
 using testing::read_to_end;
 using testing::send_text;
 using ::testing::StartsWith;
@@ -181,21 +180,32 @@ class WaitingService final : public HttpService {
   explicit WaitingService(boost::asio::any_io_executor executor) : gate(executor) {
     gate.expires_at(boost::asio::steady_timer::time_point::max());
   }
-  std::optional<HttpResponse> admit(const HttpRequest& head) override {
-    if (head.path != "/no") return std::nullopt;
-    return HttpResponse{.status = 404, .body = std::string(head.header("x-name"))};
+  Admission admit(const HttpRequest& head) override {
+    if (head.path == "/held") {
+      ++held;
+      co_await gate.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    }
+    if (head.path != "/no") co_return HttpAdmission{.body_bytes_max = body_bytes_max};
+    co_return HttpAdmission{
+        .refused = HttpResponse{.status = 404, .body = std::string(head.header("x-name"))}};
   }
-  boost::asio::awaitable<HttpResponse> answer(HttpRequest request) override {
+  Answer answer(HttpRequest request) override {
     ++waiting;
     if (request.path == "/wait") {
       co_await gate.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     }
     co_return HttpResponse{.body = request.body};
   }
-  void turned_away(int status) override { away.push_back(status); }
+  void turned_away(int status, std::string_view path) override {
+    away.push_back(status);
+    away_path = path;
+  }
 
   boost::asio::steady_timer gate;
+  uint64_t body_bytes_max = 1 << 20;
+  int held = 0;
   int waiting = 0;
+  std::string away_path;
   std::vector<int> away;
 };
 
@@ -261,8 +271,60 @@ TEST(HttpServer, AServiceRefusesByTheHeaderAlone) {
   close(fd);
 }
 
+TEST(HttpServer, TheServiceSaysHowLargeABodyMayBe) {
+  SteppedServer run;
+  run.service->body_bytes_max = 4;
+  const std::string chunked = "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string& request : {std::string("POST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\n"),
+                                     chunked + "5\r\nabcde\r\n", chunked + "2\r\nab\r\n3\r\n"}) {
+    run.service->away.clear();
+    const int fd = run.connect(request);
+    shutdown(fd, SHUT_WR);
+    EXPECT_TRUE(run.run_until([&] { return run.service->away == std::vector<int>{413}; }));
+    EXPECT_EQ(run.service->away_path, "/a");
+    EXPECT_TRUE(run.run_until([&] { return run.server->connections() == 0; }));
+    EXPECT_THAT(read_to_end(fd), StartsWith("HTTP/1.1 413 "));
+    close(fd);
+  }
+  EXPECT_EQ(run.service->waiting, 0);
+}
+
+TEST(HttpServer, AServiceMayThinkAboutTheHeader) {
+  SteppedServer run({.header_timeout = 100ms, .idle_timeout = 100ms});
+  const int fd = run.connect("POST /held HTTP/1.0\r\nContent-Length: 4\r\n\r\nbody");
+  ASSERT_TRUE(run.run_until([&] { return run.service->held == 1; }));
+  // It is not the client who is slow.
+  run.context.run_for(500ms);
+  EXPECT_EQ(run.server->connections(), 1u);
+  run.service->gate.cancel();
+  shutdown(fd, SHUT_WR);
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 0; }));
+  EXPECT_THAT(read_to_end(fd), EndsWith("\r\n\r\nbody"));
+  close(fd);
+}
+
+TEST(HttpServer, ConnectionsThatAreRetiredEndWithTheirAnswer) {
+  SteppedServer run;
+  const int idle = run.connect("");
+  const int asked = run.connect("POST /wait HTTP/1.1\r\nContent-Length: 2\r\n\r\nab");
+  ASSERT_TRUE(
+      run.run_until([&] { return run.service->waiting == 1 && run.server->connections() == 2; }));
+  run.server->change({}, nullptr, false);
+  EXPECT_EQ(run.server->connections(), 2u);
+  run.server->change({}, nullptr, true);
+  EXPECT_EQ(run.server->connections(), 1u);
+  EXPECT_EQ(read_to_end(idle), "");
+  run.service->gate.cancel();
+  shutdown(asked, SHUT_WR);
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 0; }));
+  EXPECT_THAT(read_to_end(asked), HasSubstr("Connection: close\r\n"));
+  const int next = run.connect("GET /a HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(run.run_until([&] { return run.service->waiting == 2; })) << "the port is open";
+  for (const int fd : {idle, asked, next}) close(fd);
+}
+
 TEST(HttpServer, BodiesTogetherAreBoundedAndTheOldestGivesWay) {
-  SteppedServer run({.body_bytes_max = 1000, .bodies_bytes_max = 1000});
+  SteppedServer run({.bodies_bytes_max = 1000});
   const std::string part =
       "POST /wait HTTP/1.1\r\nContent-Length: 1000\r\n\r\n" + std::string(600, 'x');
   const int first = run.connect(part);

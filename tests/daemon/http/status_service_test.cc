@@ -21,7 +21,7 @@ class StatusServiceTest : public testing::Test {
   }
   // What the service answers to it; the reload, if it asks for one, ends as `outcome_` says.
   HttpResponse ask(HttpRequest made) {
-    if (auto refused = service_.admit(made)) return *std::move(refused);
+    if (auto refused = service_.refusal(made)) return *std::move(refused);
     HttpResponse response;
     asio::co_spawn(loop_, service_.answer(std::move(made)),
                    [&response](const std::exception_ptr&, HttpResponse answer) {
@@ -70,10 +70,10 @@ TEST_F(StatusServiceTest, WebPagesMayNot) {
 
 TEST_F(StatusServiceTest, NobodyMayWhereStrangersListen) {
   StatusService open(state_, loop_.get_executor(), nullptr);
-  const auto refused = open.admit(request("POST"));
+  const auto refused = open.refusal(request("POST"));
   ASSERT_TRUE(refused.has_value());
   EXPECT_EQ(refused->status, 403);
-  EXPECT_FALSE(open.admit(request("GET", "/metrics")).has_value());
+  EXPECT_FALSE(open.refusal(request("GET", "/metrics")).has_value());
 }
 
 TEST_F(StatusServiceTest, KnowsLoopbackAddresses) {

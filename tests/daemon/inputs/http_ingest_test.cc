@@ -1,8 +1,6 @@
 // The http input as a whole: sockets, spool, restart, and clients that mean no good.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <fmt/format.h>
@@ -13,6 +11,8 @@
 #include "tests/support/certificate.h"
 #include "tests/support/http_receiver.h"
 #include "tests/support/packed.h"
+#include "tests/support/sockets.h"
+#include "tests/support/tls_client.h"
 
 namespace picket {
 namespace {
@@ -21,20 +21,8 @@ using ::testing::HasSubstr;
 using testing::http_exchange;
 using ::testing::Not;
 using ::testing::StartsWith;
+using testing::tls_exchange;
 using Lines = std::vector<std::string>;
-
-// A port that was free a moment ago.
-uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  socklen_t size = sizeof(address);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 std::string post(std::string_view body, std::string_view headers = "") {
   return fmt::format(
@@ -51,7 +39,7 @@ class HttpIngestTest : public ::testing::Test {
   std::string ask(std::string_view request) const { return http_exchange(port_, request); }
   PushStats push_stats() const { return input_.input->stats().push.value_or(PushStats()); }
 
-  const uint16_t port_ = free_port();
+  const uint16_t port_ = testing::free_port();
   InputHarness input_;
 };
 
@@ -131,32 +119,6 @@ TEST_F(HttpIngestTest, AThousandSlowClientsHarmNobody) {
   for (const int fd : slow) ::close(fd);
 }
 
-// A request over TLS and its answer; nothing when there is no handshake.
-std::string tls_exchange(uint16_t port, int version_max, std::string_view request) {
-  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
-  SSL_CTX_set_max_proto_version(context, version_max);
-  const int fd = testing::connect_to(port);
-  SSL* ssl = SSL_new(context);
-  SSL_set_fd(ssl, fd);
-  std::string answer;
-  if (SSL_connect(ssl) == 1) {
-    while (!request.empty()) {
-      const int n = SSL_write(ssl, request.data(),
-                              static_cast<int>(std::min<size_t>(request.size(), 16'384)));
-      if (n <= 0) break;
-      request.remove_prefix(static_cast<size_t>(n));
-    }
-    char buffer[4096];
-    for (int n = 0; (n = SSL_read(ssl, buffer, sizeof buffer)) > 0;) {
-      answer.append(buffer, static_cast<size_t>(n));
-    }
-  }
-  SSL_free(ssl);
-  SSL_CTX_free(context);
-  ::close(fd);
-  return answer;
-}
-
 TEST_F(HttpIngestTest, TlsClientsAreServedAndPlainAndOldOnesAreNot) {
   std::filesystem::create_directories(input_.state_folder);
   const std::string certificate = input_.state_folder + "/cert.pem";
@@ -164,22 +126,154 @@ TEST_F(HttpIngestTest, TlsClientsAreServedAndPlainAndOldOnesAreNot) {
   testing::write_certificate(certificate, key);
   start(fmt::format(", body_max: 1MiB, tls: {{certificate: '{}', key: '{}'}}", certificate, key));
   EXPECT_THAT(ask(post("1\n")), Not(HasSubstr("200")));
-  EXPECT_EQ(tls_exchange(port_, TLS1_1_VERSION, post("2\n")), "");
-  EXPECT_THAT(tls_exchange(port_, TLS1_2_VERSION, post("3\n")), HasSubstr("{\"lines\":1}"));
-  EXPECT_THAT(tls_exchange(port_, TLS1_3_VERSION, post("4\n5\n")), HasSubstr("{\"lines\":2}"));
+  EXPECT_EQ(tls_exchange(port_, post("2\n"), {.version_max = TLS1_1_VERSION}), "");
+  EXPECT_THAT(tls_exchange(port_, post("3\n"), {.version_max = TLS1_2_VERSION}),
+              HasSubstr("{\"lines\":1}"));
+  EXPECT_THAT(tls_exchange(port_, post("4\n5\n")), HasSubstr("{\"lines\":2}"));
   // The answer arrives although the client is still sending.
-  EXPECT_THAT(tls_exchange(port_, TLS1_3_VERSION, post(std::string(2 << 20, 'x'))),
-              StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(tls_exchange(port_, post(std::string(2 << 20, 'x'))), StartsWith("HTTP/1.1 413 "));
   ASSERT_TRUE(input_.run_until_lines(3));
   EXPECT_EQ(input_.sink.lines(), (Lines{"3", "4", "5"}));
   EXPECT_EQ(push_stats().refused[static_cast<size_t>(PushRefusal::Malformed)], 2u);
 }
 
+// Files for TLS in a folder that is gone after the test.
+class HttpIngestTlsTest : public HttpIngestTest {
+ protected:
+  HttpIngestTlsTest() { std::filesystem::create_directories(input_.state_folder); }
+  std::string path(const std::string& name) const { return input_.state_folder + "/" + name; }
+  void make_certificate(const std::string& name, testing::CertificatePlan plan = {}) const {
+    if (!plan.signer.empty()) plan.signer_key = path(plan.signer + ".key");
+    if (!plan.signer.empty()) plan.signer = path(plan.signer + ".pem");
+    testing::write_certificate(path(name + ".pem"), path(name + ".key"), plan);
+  }
+  void start_tls(std::string_view more = "") {
+    start(fmt::format(", tls: {{certificate: '{}', key: '{}'{}}}", path("server.pem"),
+                      path("server.key"), more));
+  }
+  std::string send_as(const std::string& name, int version = TLS1_3_VERSION) const {
+    return tls_exchange(port_, post("1\n"), {version, path(name + ".pem"), path(name + ".key")});
+  }
+};
+
+// A file may hold several certificates.
+void append_file(const std::string& from, const std::string& to) {
+  std::ofstream(to, std::ios::app) << std::ifstream(from).rdbuf();
+}
+
+TEST_F(HttpIngestTlsTest, OnlyWhoShowsACertificateOfTheAuthorityMaySend) {
+  make_certificate("server");
+  make_certificate("ca", {.authority = true});
+  make_certificate("other_ca", {.authority = true});
+  make_certificate("good", {.signer = "ca"});
+  make_certificate("expired", {.signer = "ca", .expired = true});
+  make_certificate("stranger", {.signer = "other_ca"});
+  make_certificate("self_signed");
+  make_certificate("no_authority", {.signer = "good"});
+  make_certificate("between", {.signer = "ca", .authority = true});
+  make_certificate("indirect", {.signer = "between"});
+  append_file(path("between.pem"), path("indirect.pem"));
+  append_file(path("good.pem"), path("no_authority.pem"));
+  start_tls(", client_ca: '" + path("ca.pem") + "'");
+  uint64_t refused = 0;
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    EXPECT_THAT(send_as("good", version), HasSubstr("{\"lines\":1}"));
+    EXPECT_THAT(send_as("indirect", version), HasSubstr("{\"lines\":1}"));
+    EXPECT_EQ(tls_exchange(port_, post("2\n"), {version}), "") << "none";
+    for (const char* name : {"expired", "stranger", "self_signed", "no_authority"}) {
+      EXPECT_EQ(send_as(name, version), "") << name;
+    }
+    refused += 5;
+    const auto told = [&] {
+      return push_stats().refused[static_cast<size_t>(PushRefusal::Unauthorized)] == refused;
+    };
+    EXPECT_TRUE(input_.run_until(told));
+  }
+  EXPECT_EQ(push_stats().requests, 14u);
+  ASSERT_TRUE(input_.run_until_lines(4));
+  EXPECT_EQ(input_.sink.lines(), Lines(4, "1"));
+}
+
+TEST_F(HttpIngestTlsTest, ChainsLongerThanTheBoundAreRefused) {
+  make_certificate("server");
+  make_certificate("ca0", {.authority = true});
+  for (int i = 1; i <= TlsServer::kClientDepthMax + 1; ++i) {
+    const std::string above = "ca" + std::to_string(i - 1);
+    make_certificate("ca" + std::to_string(i), {.signer = above, .authority = true});
+    make_certificate("leaf" + std::to_string(i), {.signer = "ca" + std::to_string(i)});
+    for (int j = i; j > 0; --j) {
+      append_file(path("ca" + std::to_string(j) + ".pem"),
+                  path("leaf" + std::to_string(i) + ".pem"));
+    }
+  }
+  start_tls(", client_ca: '" + path("ca0.pem") + "'");
+  const std::string most = "leaf" + std::to_string(TlsServer::kClientDepthMax);
+  const std::string more = "leaf" + std::to_string(TlsServer::kClientDepthMax + 1);
+  EXPECT_THAT(send_as(most), HasSubstr("{\"lines\":1}"));
+  EXPECT_EQ(send_as(more), "");
+}
+
+TEST_F(HttpIngestTlsTest, ANewCertificateIsTakenWithoutClosing) {
+  make_certificate("server");
+  start_tls();
+  testing::TlsClient client(port_);
+  ASSERT_TRUE(client.connected());
+  const std::string request = "POST /ingest/test HTTP/1.1\r\nContent-Length: 2\r\n\r\n1\n";
+  client.send(request);
+  EXPECT_THAT(client.read_some(), StartsWith("HTTP/1.1 200 "));
+  input_.stop();
+  make_certificate("server");
+  start_tls();
+  client.send(request);
+  EXPECT_THAT(client.read_some(), StartsWith("HTTP/1.1 200 ")) << "the connection lives on";
+  testing::TlsClient next(port_);
+  EXPECT_NE(next.server_key(), client.server_key());
+  // Now strangers may not send any more, and the connections they have are of no use.
+  input_.stop();
+  make_certificate("ca", {.authority = true});
+  start_tls(", client_ca: '" + path("ca.pem") + "'");
+  client.send(request);
+  EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST_F(HttpIngestTlsTest, WhatIsNoCertificateIsReported) {
+  make_certificate("server");
+  const auto made = input_.make(
+      "http", yaml(fmt::format(", tls: {{certificate: '{0}', key: '{1}', client_ca: '{1}'}}",
+                               path("server.pem"), path("server.key"))));
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().at(0).where.file, path("server.key"));
+}
+
 TEST_F(HttpIngestTest, ATakenPortStopsTheStart) {
+  ListenerPool other;
+  const auto theirs = other.tcp({.port = port_});
+  ASSERT_TRUE(theirs);
+  auto input = input_.make("http", yaml());
+  ASSERT_TRUE(input);
+  EXPECT_FALSE((*input)->prepare().empty());
+}
+
+// The answers to a connection that the input which took it does not see the end of.
+TEST_F(HttpIngestTest, ConnectionsOutliveTheInput) {
   start();
-  auto second = input_.make("http", yaml());
-  ASSERT_TRUE(second);
-  EXPECT_FALSE((*second)->prepare().empty());
+  const int fd = testing::connect_to(port_);
+  testing::send_text(fd, "POST /ingest/test HTTP/1.1\r\nContent-Length: 2\r\n\r\n1\n");
+  ASSERT_TRUE(input_.run_until_lines(1));
+  testing::send_text(fd, "POST /ingest/test HTTP/1.1\r\nContent-Length: 2\r\n\r\n2");
+  input_.stop();
+  testing::send_text(fd, "\n");
+  const int between = testing::connect_to(port_);
+  testing::send_text(between, post("3\n"));
+  start();
+  EXPECT_THAT(testing::read_to_end(between), StartsWith("HTTP/1.1 200 "));
+  ASSERT_TRUE(input_.run_until_lines(3));
+  Lines lines = input_.sink.lines();
+  std::ranges::sort(lines);
+  EXPECT_EQ(lines, (Lines{"1", "2", "3"}));
+  ::close(between);
+  EXPECT_TRUE(input_.run_until([&] { return push_stats().connections == 1; }));
+  ::close(fd);
 }
 
 TEST_F(HttpIngestTest, BuildingLeavesNoTrace) {

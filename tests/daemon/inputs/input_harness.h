@@ -25,6 +25,7 @@
 #include <utility>
 
 #include "daemon/inputs/input.h"
+#include "daemon/inputs/listener_pool.h"
 #include "tests/support/capture_sink.h"
 
 namespace picket {
@@ -45,6 +46,7 @@ class InputHarness {
     context.checkpoints = sink.checkpoints();
     context.receive = receive.get_executor();
     context.state_folder = state_folder;
+    context.listeners = &listeners;
     for (const InputKind& kind : input_kinds()) {
       if (kind.type == type) return kind.make(file.documents.at(0), std::move(context));
     }
@@ -69,6 +71,7 @@ class InputHarness {
           EXPECT_FALSE(error);
           ended = true;
         }));
+    listeners.settle();
     loop.poll();  // so that it is at work before the test goes on
   }
 
@@ -102,6 +105,7 @@ class InputHarness {
       testing::TempDir() + "picket_input_" + std::to_string(::getpid());
   boost::asio::io_context loop;
   boost::asio::io_context receive{1};
+  ListenerPool listeners;
   CaptureSink sink;
   RealDisk disk;
   SystemClock clock;

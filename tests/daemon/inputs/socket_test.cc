@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,34 +12,15 @@
 #include "tests/daemon/inputs/input_harness.h"
 #include "tests/support/certificate.h"
 #include "tests/support/http_receiver.h"
+#include "tests/support/sockets.h"
+#include "tests/support/tls_client.h"
 
 namespace picket {
 namespace {
 
+using testing::connect_unix;
 using ::testing::HasSubstr;
 using Lines = std::vector<std::string>;
-
-uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  socklen_t size = sizeof(address);
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
-
-int connect_unix(const std::string& path) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  std::snprintf(address.sun_path, sizeof(address.sun_path), "%s", path.c_str());
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) return fd;
-  ::close(fd);
-  return -1;
-}
 
 class SocketTest : public ::testing::Test {
  protected:
@@ -54,7 +33,7 @@ class SocketTest : public ::testing::Test {
 
   InputHarness input_;
   const std::string path_ = input_.state_folder + "/lines.sock";
-  const uint16_t port_ = free_port();
+  const uint16_t port_ = testing::free_port();
 };
 
 TEST_F(SocketTest, UnixLinesArrive) {
@@ -71,6 +50,7 @@ TEST_F(SocketTest, UnixLinesArrive) {
   EXPECT_EQ(input_.sink.lines(), (Lines{"1", "22", "last"}));
   EXPECT_EQ(input_.sink.problems, Lines{});
   input_.stop();
+  input_.listeners.settle();
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
@@ -173,26 +153,46 @@ TEST_F(SocketTest, TlsLinesArriveAndPlainOnesDoNot) {
   testing::read_to_end(plain);
   ::close(plain);
 
-  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
-  const int fd = testing::connect_to(port_);
-  SSL* ssl = SSL_new(context);
-  SSL_set_fd(ssl, fd);
-  ASSERT_EQ(SSL_connect(ssl), 1);
-  ASSERT_EQ(SSL_write(ssl, "1\n2\nend", 7), 7);
-  SSL_shutdown(ssl);
-  SSL_free(ssl);
-  ::close(fd);
+  testing::TlsClient client(port_);
+  ASSERT_TRUE(client.connected());
+  client.send("1\n2\nend");
+  client.shut_down();
   ASSERT_TRUE(input_.run_until_lines(3));
   EXPECT_EQ(input_.sink.lines(), (Lines{"1", "2", "end"}));
+  EXPECT_FALSE(testing::TlsClient(port_, {.version_max = TLS1_1_VERSION}).connected());
+}
 
-  SSL_CTX_set_max_proto_version(context, TLS1_1_VERSION);
-  const int old = testing::connect_to(port_);
-  ssl = SSL_new(context);
-  SSL_set_fd(ssl, old);
-  EXPECT_NE(SSL_connect(ssl), 1);
-  SSL_free(ssl);
-  ::close(old);
-  SSL_CTX_free(context);
+TEST_F(SocketTest, WithAnAuthorityOnlyItsClientsMaySend) {
+  std::filesystem::create_directories(input_.state_folder);
+  const auto at = [&](const std::string& name) { return input_.state_folder + "/" + name; };
+  testing::write_certificate(at("ca.pem"), at("ca.key"), {.authority = true});
+  testing::write_certificate(at("server.pem"), at("server.key"));
+  testing::write_certificate(at("client.pem"), at("client.key"),
+                             {.signer = at("ca.pem"), .signer_key = at("ca.key")});
+  input_.start("tcp",
+               tcp_yaml(fmt::format(", tls: {{certificate: '{}', key: '{}', client_ca: '{}'}}",
+                                    at("server.pem"), at("server.key"), at("ca.pem"))));
+  testing::TlsClient stranger(port_);
+  stranger.send("no\n");
+  EXPECT_EQ(stranger.read_to_end(), "");
+  testing::TlsClient client(port_, {.certificate = at("client.pem"), .key = at("client.key")});
+  client.send("yes\n");
+  ASSERT_TRUE(input_.run_until_lines(1));
+  EXPECT_EQ(input_.sink.lines(), Lines{"yes"});
+  EXPECT_EQ(input_.input->stats().push->refused[static_cast<size_t>(PushRefusal::Unauthorized)],
+            1u);
+}
+
+TEST_F(SocketTest, WhoConnectsWhileTheInputIsReplacedIsServedByTheNext) {
+  input_.start("tcp", tcp_yaml());
+  input_.stop();
+  const int fd = testing::connect_to(port_);
+  ASSERT_GE(fd, 0);
+  testing::send_text(fd, "1\n");
+  input_.start("tcp", tcp_yaml(", connections_max: 7"));
+  ASSERT_TRUE(input_.run_until_lines(1));
+  EXPECT_EQ(input_.sink.lines(), Lines{"1"});
+  ::close(fd);
 }
 
 TEST_F(SocketTest, BadOptionsAreReportedInFull) {
