@@ -85,15 +85,34 @@ std::string response_head(const HttpResponse& response, bool keep_alive) {
   return head + "\r\n";
 }
 
+// Proxies and we must see the end of a body at the same place. Beast passes over codings that it
+// does not know, and would take the body for the next request.
+bool has_clear_end(const Parser& parser) {
+  const auto& message = parser.get();
+  const auto codings = message.count(http::field::transfer_encoding);
+  if (codings == 0) return true;
+  return codings == 1 && parser.chunked() && message.version() == 11 &&
+         boost::beast::iequals(message[http::field::transfer_encoding], "chunked");
+}
+
+// "http://host/path", which proxies are asked for, is "/path".
+std::string_view without_host(std::string_view target) {
+  if (target.empty() || target.front() == '/') return target;
+  const size_t scheme = target.find("://");
+  if (scheme == target.npos) return target;
+  const size_t end = target.find_first_of("/?", scheme + 3);
+  return end == target.npos ? "/" : target.substr(end);
+}
+
 // The request without its body.
 HttpRequest to_head(Parser& parser) {
   auto& message = parser.get();
-  const std::string_view target(message.target().data(), message.target().size());
+  const std::string_view target = without_host({message.target().data(), message.target().size()});
   const size_t question = target.find('?');
   HttpRequest request;
   request.method = std::string(message.method_string());
   if (request.method == "HEAD") request.method = "GET";
-  request.path = target.substr(0, question);
+  request.path = question == 0 ? "/" : target.substr(0, question);
   if (question != std::string_view::npos) request.query = target.substr(question + 1);
   for (const auto& field : message) {
     std::string name(field.name_string());
@@ -253,6 +272,7 @@ asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Par
                                                      HttpRequest* request, HttpResponse* refused) {
   ReadOutcome outcome = co_await read_header(connection, parser);
   if (outcome != ReadOutcome::Request) co_return outcome;
+  if (!has_clear_end(*parser)) co_return ReadOutcome::Malformed;
   *request = to_head(*parser);
   connection->waiting = false;
   connection->expect_by(options.answer_timeout);

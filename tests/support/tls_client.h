@@ -34,6 +34,8 @@ class TlsClient {
   std::string read_to_end();
   // Says that nothing more comes.
   void shut_down() { SSL_shutdown(ssl_); }
+  // Asks for another handshake in this connection. TLS 1.2 only.
+  bool renegotiate() { return SSL_renegotiate(ssl_) == 1 && SSL_do_handshake(ssl_) == 1; }
   // The public key that the server has shown, as bytes.
   std::string server_key() const;
 

@@ -7,11 +7,11 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <thread>
 
+#include "tests/daemon/http/server_harness.h"
 #include "tests/support/http_receiver.h"
 
 namespace picket {
@@ -22,39 +22,9 @@ using std::chrono::steady_clock;
 using testing::connect_to;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using testing::http_exchange;
 using testing::read_to_end;
 using testing::send_text;
 using ::testing::StartsWith;
-
-HttpResponse echo(const HttpRequest& request) {
-  if (request.path == "/throw") throw std::bad_alloc();
-  if (request.path == "/big") return {.body = std::string(8 << 20, 'x')};
-  return {.body = request.method + " " + request.path + " " + request.query + " " + request.body};
-}
-
-class RunningServer {
- public:
-  explicit RunningServer(HttpServerOptions options = {}) {
-    auto made = HttpServer::make(context_.get_executor(), {.port = 0}, echo, options);
-    EXPECT_TRUE(made.has_value());
-    server_ = *std::move(made);
-    server_->start();
-    thread_ = std::thread([this] { context_.run(); });
-  }
-  ~RunningServer() {
-    boost::asio::post(context_, [this] { server_->stop(); });
-    thread_.join();
-    EXPECT_EQ(server_->connections(), 0U);
-  }
-  uint16_t port() const { return server_->port(); }
-  std::string ask(std::string_view request) const { return http_exchange(port(), request); }
-
- private:
-  boost::asio::io_context context_{1};
-  std::unique_ptr<HttpServer> server_;
-  std::thread thread_;
-};
 
 TEST(HttpServer, Answers) {
   const RunningServer server;

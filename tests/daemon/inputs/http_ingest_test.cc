@@ -236,6 +236,15 @@ TEST_F(HttpIngestTlsTest, ANewCertificateIsTakenWithoutClosing) {
   EXPECT_EQ(client.read_to_end(), "");
 }
 
+TEST_F(HttpIngestTlsTest, AConnectionHasOneHandshake) {
+  make_certificate("server");
+  start_tls();
+  testing::TlsClient client(port_, {.version_max = TLS1_2_VERSION});
+  ASSERT_TRUE(client.connected());
+  EXPECT_FALSE(client.renegotiate());
+  EXPECT_THAT(tls_exchange(port_, post("1\n")), HasSubstr("{\"lines\":1}"));
+}
+
 TEST_F(HttpIngestTlsTest, WhatIsNoCertificateIsReported) {
   make_certificate("server");
   const auto made = input_.make(
