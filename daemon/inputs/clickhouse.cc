@@ -40,8 +40,8 @@
 
 #include "daemon/inputs/clickhouse_page.h"
 #include "daemon/inputs/clickhouse_query.h"
+#include "daemon/inputs/fetched_lines.h"
 #include "daemon/inputs/input.h"
-#include "daemon/inputs/line_cutter.h"
 #include "daemon/inputs/transfer.h"
 #include "daemon/log.h"
 #include "daemon/unpack.h"
@@ -112,18 +112,15 @@ class Clickhouse final : public Input {
   asio::awaitable<Turn> read_error(std::string bytes, std::string* error);
   asio::awaitable<void> pause(Turn turn);
   bool take_rows(ClickhousePage& page);
-  bool take_oversize(std::string_view row);
+  Checkpoint checkpoint() const { return {std::string(kKey), encode_position(position_)}; }
   bool flush();
-  bool push(LineBatch batch);
 
   const ClickhouseOptions options_;
   const InputContext context_;
   ClickhousePosition position_;
   std::unique_ptr<Transfer> transfer_;
-  PaddedBytes pending_;  // rows that position_ has counted and no batch has taken yet
-  StreamId stream_ = 0;
-  uint64_t offset_ = 0;
-  uint32_t failures_ = 0;  // in a row
+  FetchedLines lines_{context_.sink};  // what waits there is counted by position_
+  uint32_t failures_ = 0;              // in a row
   std::minstd_rand random_{std::random_device()()};
   InputStats stats_ = {};
 };
@@ -149,14 +146,14 @@ Diagnostics Clickhouse::prepare() {
 
 asio::awaitable<void> Clickhouse::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
-  stream_ = context_.sink.open_stream({context_.source, options_.url});
+  lines_.open({context_.source, options_.url});
   transfer_ = std::make_unique<Transfer>(HttpClientOptions{.user = options_.user,
                                                            .password = options_.password,
                                                            .ca_file = options_.ca_file,
                                                            .timeout = options_.timeout},
                                          context_.executor);
   // So that a restart before the first row goes on from here, and not from its own present.
-  bool going = !context_.checkpoints.empty() || push({});
+  bool going = !context_.checkpoints.empty() || lines_.push(context_.clock.now(), checkpoint());
   while (going) {
     const Turn turn = co_await read_page();
     if (turn == Turn::Closed) break;
@@ -268,41 +265,18 @@ bool Clickhouse::take_rows(ClickhousePage& page) {
     if (oversize && !flush()) return false;
     page.accept();
     if (oversize) {
-      if (!take_oversize(*row)) return false;
+      const std::string_view line = row->substr(0, row->size() - 1);
+      if (!lines_.push_oversize(line, context_.clock.now(), checkpoint())) return false;
       continue;
     }
-    pending_.append(*row);
-    if (pending_.size() >= context_.batch_bytes && !flush()) return false;
+    lines_.waiting().append(*row);
+    if (lines_.waiting().size() >= context_.batch_bytes && !flush()) return false;
   }
   return true;
 }
 
-bool Clickhouse::take_oversize(std::string_view row) {
-  LineBatch batch;
-  batch.kind = BatchKind::OversizeLine;
-  batch.oversize_length = row.size() - 1;
-  batch.bytes = PaddedBytes(row.substr(0, std::min(row.size() - 1, LineCutter::kOversizeKept)));
-  const bool taken = push(std::move(batch));
-  offset_ += row.size();
-  return taken;
-}
-
 bool Clickhouse::flush() {
-  if (pending_.size() == 0) return true;
-  LineBatch batch;
-  const size_t size = pending_.size();
-  batch.bytes = std::exchange(pending_, {});
-  const bool taken = push(std::move(batch));
-  offset_ += size;
-  return taken;
-}
-
-bool Clickhouse::push(LineBatch batch) {
-  batch.stream = stream_;
-  batch.offset = offset_;
-  batch.arrival = context_.clock.now();
-  batch.checkpoint = {std::string(kKey), encode_position(position_)};
-  return context_.sink.push(std::move(batch));
+  return lines_.empty() || lines_.push(context_.clock.now(), checkpoint());
 }
 
 }  // namespace

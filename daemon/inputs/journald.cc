@@ -40,8 +40,8 @@
 #include <utility>
 
 #include "config/settings.h"
+#include "daemon/inputs/fetched_lines.h"
 #include "daemon/inputs/input.h"
-#include "daemon/inputs/line_cutter.h"
 #include "daemon/log.h"
 
 namespace picket {
@@ -168,8 +168,9 @@ class Journald final : public Input {
   bool take_entry(std::string_view message);
   bool is_ours() const;
   bool has_field(const std::string& text) const;
-  bool flush();
-  bool push(LineBatch batch);
+  Timestamp arrival() const;
+  Checkpoint checkpoint() const { return {std::string(kKey), std::string(kVersion) + position_}; }
+  bool flush() { return lines_.empty() || lines_.push(arrival(), checkpoint()); }
   asio::awaitable<void> pause(Turn turn);
   Turn failed(std::string_view what, std::error_code error);
 
@@ -179,10 +180,8 @@ class Journald final : public Input {
   asio::posix::stream_descriptor wait_;
   sd_journal* journal_ = nullptr;
   std::string position_;  // a cursor, or '@' and a time; empty: the very beginning
-  PaddedBytes pending_;
-  int64_t pending_ms_ = 0;  // when its first entry was written
-  StreamId stream_ = 0;
-  uint64_t offset_ = 0;
+  FetchedLines lines_{context_.sink};
+  int64_t first_ms_ = 0;  // when the first entry that waits there was written
   InputStats stats_ = {};
 };
 
@@ -271,10 +270,10 @@ std::error_code Journald::seek() {
 
 asio::awaitable<void> Journald::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
-  stream_ = context_.sink.open_stream(
-      {context_.source, options_.directory.empty() ? "journal" : options_.directory});
+  lines_.open({context_.source, options_.directory.empty() ? "journal" : options_.directory});
   // So that a restart before the first entry goes on from here, and not from its own present.
-  bool going = !context_.checkpoints.empty() || position_.empty() || push({});
+  bool going =
+      !context_.checkpoints.empty() || position_.empty() || lines_.push(arrival(), checkpoint());
   while (going) {
     const Turn turn = read_batch();
     if (turn == Turn::Closed) co_return;
@@ -289,8 +288,8 @@ Journald::Turn Journald::read_batch() {
     if (const std::error_code error = open()) return failed("the journal cannot be opened", error);
     stats_.last_error.clear();
   }
-  const uint64_t begin = offset_;
-  while (offset_ + pending_.size() - begin < context_.batch_bytes) {
+  const uint64_t begin = lines_.offset();
+  while (lines_.offset() - begin < context_.batch_bytes) {
     const int result = ::sd_journal_next(journal_);
     if (result < 0) {
       return flush() ? failed("the journal cannot be read", code_of(result)) : Turn::Closed;
@@ -321,29 +320,22 @@ bool Journald::take_entry(std::string_view message) {
   uint64_t usec = 0;
   ::sd_journal_get_realtime_usec(journal_, &usec);
   const int64_t ms = static_cast<int64_t>(usec / 1'000);
-  const bool apart = ms < pending_ms_ || ms > pending_ms_ + kBatchSpanMs;
+  const bool apart = ms < first_ms_ || ms > first_ms_ + kBatchSpanMs;
   const bool oversize = message.size() > context_.max_line;
   if ((apart || oversize) && !flush()) return false;
-  if (pending_.size() == 0) pending_ms_ = ms;
+  if (lines_.empty()) first_ms_ = ms;
   char* cursor = nullptr;
   if (::sd_journal_get_cursor(journal_, &cursor) >= 0) position_ = cursor;
   std::free(cursor);
   stats_.bytes_read += message.size();
-  if (oversize) {
-    LineBatch batch;
-    batch.kind = BatchKind::OversizeLine;
-    batch.oversize_length = message.size();
-    batch.bytes = PaddedBytes(message.substr(0, LineCutter::kOversizeKept));
-    const bool taken = push(std::move(batch));
-    offset_ += message.size() + 1;
-    return taken;
-  }
-  const size_t start = pending_.size();
-  pending_.append(message);
+  if (oversize) return lines_.push_oversize(message, arrival(), checkpoint());
+  PaddedBytes& waiting = lines_.waiting();
+  const size_t start = waiting.size();
+  waiting.append(message);
   std::ranges::replace_if(
-      std::span<char>(pending_.data() + start, message.size()),
+      std::span<char>(waiting.data() + start, message.size()),
       [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  pending_.append("\n");
+  waiting.append("\n");
   return true;
 }
 
@@ -360,22 +352,8 @@ bool Journald::is_ours() const {
          (has_field(self_.boot) && has_field(self_.pid));
 }
 
-bool Journald::flush() {
-  if (pending_.size() == 0) return true;
-  LineBatch batch;
-  const size_t size = pending_.size();
-  batch.bytes = std::exchange(pending_, {});
-  const bool taken = push(std::move(batch));
-  offset_ += size;
-  return taken;
-}
-
-bool Journald::push(LineBatch batch) {
-  batch.stream = stream_;
-  batch.offset = offset_;
-  batch.arrival = pending_ms_ > 0 ? timestamp_ms(pending_ms_) : context_.clock.now();
-  batch.checkpoint = {std::string(kKey), std::string(kVersion) + position_};
-  return context_.sink.push(std::move(batch));
+Timestamp Journald::arrival() const {
+  return first_ms_ > 0 ? timestamp_ms(first_ms_) : context_.clock.now();
 }
 
 // Until the journal has changed, or it is time to look again.
