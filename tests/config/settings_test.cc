@@ -147,5 +147,18 @@ TEST(Settings, ReportsEveryMistakeAtItsPlace) {
   EXPECT_NE(typo->second.find("http"), std::string::npos) << typo->second;
 }
 
+// The environment belongs to whoever starts the process, the configuration to who may write it:
+// what looks like a variable is text.
+TEST(Settings, NothingIsTakenFromTheEnvironment) {
+  const ParsedSettings parsed = parse(
+      "inputs: [{name: $HOME, type: stdin}]\n"
+      "state: {path: \"${HOME}/x\"}\n"
+      "placeholders: {a: [\"${PATH}: {b: c}\"]}\n");
+  ASSERT_TRUE(parsed.diagnostics.empty());
+  EXPECT_EQ(parsed.settings.inputs.at(0).name, "$HOME");
+  EXPECT_EQ(parsed.settings.state.path, "${HOME}/x");
+  EXPECT_EQ(parsed.settings.placeholders.at(0).second, std::vector<std::string>{"${PATH}: {b: c}"});
+}
+
 }  // namespace
 }  // namespace picket

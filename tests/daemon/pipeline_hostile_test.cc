@@ -19,11 +19,12 @@ class LastStats final : public PipelineClient {
   void on_batch(const StreamInfo&, const HitBatch& batch, uint64_t) override {
     for (const DeadLetter& letter : batch.dead) reasons.push_back(letter.reason);
   }
-  void on_alerts(std::vector<AlertEvent>) override {}
+  void on_alerts(std::vector<AlertEvent> events) override { alerts += events.size(); }
   void on_tick(Engine&, Timestamp) override {}
   void on_end(Engine& engine, Timestamp) override { stats = engine.stats(); }
 
   std::vector<DecodeError> reasons;
+  size_t alerts = 0;
   EngineStats stats;
 };
 
@@ -82,6 +83,41 @@ TEST(HostileLines, AreEventsOrDeadLettersAndTheirNeighboursAreUnharmed) {
     EXPECT_EQ(stats.event_lines + client.reasons.size(), 3u);
     EXPECT_EQ(pipeline.ledger()[0].imbalance(stats), 0);
   }
+}
+
+// Alerts after three fails of one user, between whose lines others claim impossible times.
+size_t alerts_beside_wrong_clocks(Duration max_future_skew) {
+  ManualClock clock(timestamp_ms(1'000'000));
+  LastStats client;
+  Pipeline pipeline(test_rules(kThreeFails), {{.name = "s"}}, {.max_future_skew = max_future_skew},
+                    clock, client);
+  pipeline.start();
+  LineBatch batch;
+  batch.stream = pipeline.open_stream({.source = 0});
+  batch.arrival = clock.now();
+  batch.bytes = PaddedBytes(R"({"t":999000,"who":"a","fail":1}
+{"t":253402300799000,"who":"b","fail":1}
+{"t":9223372036854775807,"who":"c","fail":1}
+{"t":999400,"who":"a","fail":1}
+{"t":-62167219200000,"who":"d","fail":1}
+{"t":-9223372036854775808,"who":"e","fail":1}
+{"t":0,"who":"f","fail":1}
+{"t":999200,"who":"a","fail":1}
+)");
+  EXPECT_TRUE(pipeline.push(std::move(batch)));
+  pipeline.finish();
+  const DecodeStats& stats = client.stats.sources.at(0).decode;
+  EXPECT_TRUE(stats.balanced());
+  EXPECT_EQ(stats.lines, 8u);
+  if (max_future_skew > Duration(0)) {
+    EXPECT_GE(stats.future_time, 1u);
+  }
+  return client.alerts;
+}
+
+TEST(HostileLines, AWrongClockExpiresNobodysWindow) {
+  EXPECT_EQ(alerts_beside_wrong_clocks(Duration(5'000)), 1u);
+  EXPECT_EQ(alerts_beside_wrong_clocks(Duration(0)), 0u) << "this is what the bound is for";
 }
 
 TEST(HostileLines, CodesThatSomebodyMakesUpShareOneSeries) {
