@@ -117,10 +117,30 @@ class RealFile final : public DiskFile {
   DiskResult<FileInfo> info() const override { return file_info(fd_, "", AT_EMPTY_PATH); }
 
   DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const override {
+    return read(offset, {}, {into, length});
+  }
+
+  DiskResult<std::optional<size_t>> read_behind(uint64_t offset, std::string_view before,
+                                                std::span<char> into) const override {
+    std::string now(before.size(), '\0');
+    const auto got = read(offset - now.size(), now, into);
+    if (!got) return std::unexpected(got.error());
+    if (*got < now.size() || now != before) return std::nullopt;
+    return *got - now.size();
+  }
+
+ private:
+  // Fills one part after the other.
+  DiskResult<size_t> read(uint64_t offset, std::span<char> first, std::span<char> second) const {
+    const size_t length = first.size() + second.size();
     size_t done = 0;
     while (done < length) {
+      const size_t in_first = std::min(done, first.size());
+      const auto left = first.subspan(in_first);
+      const auto rest = second.subspan(done - in_first);
+      const std::array<iovec, 2> parts = {{{left.data(), left.size()}, {rest.data(), rest.size()}}};
       const ssize_t got =
-          ::pread(fd_, into + done, length - done, static_cast<off_t>(offset + done));
+          ::preadv(fd_, parts.data(), int{parts.size()}, static_cast<off_t>(offset + done));
       if (got == 0) break;
       if (got > 0) {
         done += static_cast<size_t>(got);
@@ -132,7 +152,6 @@ class RealFile final : public DiskFile {
     return done;
   }
 
- private:
   int fd_;
 };
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,8 +65,11 @@ class DiskFile {
   // Reads up to `length` bytes at `offset`; fewer only at the end of the file, 0 beyond it. Error:
   // nothing was read.
   virtual DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const = 0;
-  // Whether read_at() itself notices when the content changes under the reader.
-  virtual bool sealed() const { return false; }
+  // Reads as read_at() does, but gives nothing when the bytes right before `offset` are not
+  // `before`. Both are looked at in one go: unless the content changes in that very moment, what
+  // was read belongs to what came before it. REQUIRES: before.size() <= offset.
+  virtual DiskResult<std::optional<size_t>> read_behind(uint64_t offset, std::string_view before,
+                                                        std::span<char> into) const = 0;
 };
 
 // A file that this process made and alone writes to.

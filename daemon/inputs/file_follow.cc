@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <span>
 #include <utility>
@@ -86,21 +85,23 @@ ReadOutcome FollowedFile::fetch() {
     return ReadOutcome::AtEnd;
   }
   const std::span<char> space = cutter_.space(std::max<uint64_t>(info_.size - offset, 1));
-  const auto got = file_->read_at(offset, space.data(), space.size());
+  const Trail trail = cutter_.read_trail();
+  const auto got = file_->read_behind(offset, trail.view(), space);
   if (!got) return failed(got.error());
-  const auto proven = trail_is_there();
-  if (!proven) return failed(proven.error());
-  // Replaced before the read or after it? If before, the new content is still there.
-  const std::string_view bytes(space.data(), *got);
-  if (!*proven && holds(offset, bytes)) return ReadOutcome::Replaced;
-  fetched_ = {bytes, *proven};
+  if (!*got) return ReadOutcome::Replaced;
+  fetched_ = {std::string_view(space.data(), **got), true};
+  if (trail.view().empty()) return ReadOutcome::Fetched;
+  // A large read takes a while, in which the content may have been replaced.
+  const auto after = file_->read_behind(offset, trail.view(), {});
+  if (!after) return failed(after.error());
+  fetched_.still_there = after->has_value();
   return ReadOutcome::Fetched;
 }
 
 ReadOutcome FollowedFile::take() {
-  const auto [bytes, proven] = fetched_;
+  const auto [bytes, still_there] = fetched_;
   // Never back: files that were made up to then are known.
-  if (proven) proven_ns_ = std::max(proven_ns_, info_.modified_ns);
+  proven_ns_ = std::max(proven_ns_, info_.modified_ns);
   error_.clear();
   const size_t count = bytes.size();
   bytes_read_ += count;
@@ -110,25 +111,8 @@ ReadOutcome FollowedFile::take() {
     batch->checkpoint = checkpoint();
     if (!push(*std::move(batch))) return ReadOutcome::Closed;
   }
-  if (!proven) return ReadOutcome::Replaced;
+  if (!still_there) return ReadOutcome::Replaced;
   return count > 0 && cutter_.read_offset() < info_.size ? ReadOutcome::More : ReadOutcome::AtEnd;
-}
-
-// Whether the bytes right before read_offset() are still those that were read there.
-DiskResult<bool> FollowedFile::trail_is_there() const {
-  const Trail trail = cutter_.read_trail();
-  const std::string_view bytes = trail.view();
-  if (bytes.empty() || file_->sealed()) return true;
-  std::array<char, Trail::kBytes> now;
-  const auto got = file_->read_at(cutter_.read_offset() - bytes.size(), now.data(), bytes.size());
-  if (!got) return std::unexpected(got.error());
-  return std::string_view(now.data(), *got) == bytes;
-}
-
-bool FollowedFile::holds(uint64_t offset, std::string_view bytes) const {
-  std::string now(bytes.size(), '\0');
-  const auto got = file_->read_at(offset, now.data(), now.size());
-  return got && *got == now.size() && now == bytes;
 }
 
 FileCheckpoint FollowedFile::mark(uint64_t offset, const Trail& trail) const {

@@ -6,7 +6,8 @@
 //
 // Invariants
 //  1. A checkpoint never lies behind the last '\n' that was pushed.
-//  2. After new bytes were read, those right before them are compared with what was read there: a
+//  2. New bytes are read together with those right before them, which must be what was read there:
+//  a
 //     file that was cut and grew past the old offset is noticed, whenever that happened.
 //  3. One fetch() is at most one read of batch_bytes, so a busy file cannot starve the others.
 // Thread rule: the input thread.
@@ -101,8 +102,6 @@ class FollowedFile {
   FollowState state = {};
 
  private:
-  DiskResult<bool> trail_is_there() const;
-  bool holds(uint64_t offset, std::string_view bytes) const;
   bool push(LineBatch batch);
   FileCheckpoint mark(uint64_t offset, const Trail& trail) const;
   uint64_t new_identity() const;
@@ -123,7 +122,7 @@ class FollowedFile {
   FileCheckpoint last_ = {};
   struct {
     std::string_view bytes = {};  // in the cutter's space
-    bool proven = false;          // what was read before them is still there
+    bool still_there = false;     // right after them: what was read before them
   } fetched_ = {};
   uint64_t bytes_read_ = 0;
   std::error_code error_ = {};

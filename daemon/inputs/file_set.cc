@@ -208,6 +208,7 @@ void FileSet::close(FileId id) {
   FollowedFile& file = *files_.at(id);
   const FollowState& state = file.state;
   if (state.origin != state.path && key_is_free(state.origin)) sink_took(file.forget(state.origin));
+  advance_originals(file);
   const bool owns_key = !names_.by_path.contains(state.path);
   sink_took(file.end({owns_key ? state.path : "", {}}));
   if (file.error())

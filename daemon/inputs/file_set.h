@@ -113,7 +113,10 @@ class FileSet {
   Look find_copy(const std::string& path, const FileCheckpoint& from,
                  const FileCheckpoint& known) const;
   Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
+  Pending unsettled() const;
   bool has_checkpoint(const Rest& rest) const;
+  bool is_read_by_other(const Rest& rest, const FileCheckpoint& from) const;
+  void advance_originals(const FollowedFile& copy);
   bool will_be_followed(const Rest& rest) const;
   Look rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
   int64_t finish_between(const std::string& path, const FileCheckpoint& before);
@@ -133,7 +136,7 @@ class FileSet {
   bool matches(const std::string& path) const;
   void follow_renames();
   void settle_name(FileId id);
-  void make_way(const std::string& name);
+  void make_way(const std::string& name, const FileIdentity& taker);
   void retire_missing(const std::set<std::string>& paths);
   void look_at(const std::string& path);
   void open_new(const std::string& path);

@@ -274,7 +274,7 @@ FileSet::Look FileSet::find_copy(const std::string& path, const FileCheckpoint& 
     Look rest = rest_at(other, from);
     const bool younger = info->modified_ns >= known.modified_ns;
     if (!rest && !found && younger) most = std::unexpected(rest.error());
-    if (rest && *rest && has_checkpoint(**rest)) continue;
+    if (rest && *rest && (has_checkpoint(**rest) || is_read_by_other(**rest, from))) continue;
     if (!rest || !*rest || (found && (*rest)->info.size <= (*most)->info.size)) continue;
     if (enough || content_matches(known, *(*rest)->file)) most = std::move(rest);
   }
@@ -282,12 +282,51 @@ FileSet::Look FileSet::find_copy(const std::string& path, const FileCheckpoint& 
 }
 
 // Whether a checkpoint of the start-up is about this very file, which then says how far it was
-// read.
+// read. Where inode numbers are used again, one without content may be about an older file.
 bool FileSet::has_checkpoint(const Rest& rest) const {
-  return std::ranges::any_of(start_up_.remembered, [&](const auto& entry) {
-    const auto own = decode_checkpoint(entry.second);
-    return own && same_file(*own, rest.info.identity) && content_matches(*own, *rest.file);
+  const Pending known = unsettled();
+  return std::ranges::any_of(known, [&](const auto& entry) {
+    const FileCheckpoint& own = entry.second;
+    return same_file(own, rest.info.identity) && (own.offset > 0 || own.identity.birth_ns != 0) &&
+           content_matches(own, *rest.file);
   });
+}
+
+// Checkpoints of the start-up whose files are not open yet.
+FileSet::Pending FileSet::unsettled() const {
+  Pending all = start_up_.pending;
+  for (const auto& [key, value] : start_up_.remembered) {
+    if (const auto checkpoint = decode_checkpoint(value)) all.emplace(key, *checkpoint);
+  }
+  return all;
+}
+
+// Whether an open file other than that of `from` has read this content further, and goes on.
+bool FileSet::is_read_by_other(const Rest& rest, const FileCheckpoint& from) const {
+  return std::ranges::any_of(files_, [&](const auto& entry) {
+    const FollowedFile& other = *entry.second;
+    const FileCheckpoint read = other.read_mark();
+    return read.offset > from.offset && !same_file(from, other.identity()) &&
+           made_from(rest.path, other.state.origin) && may_be_copy(read, rest.info) &&
+           content_matches(read, *rest.file);
+  });
+}
+
+// What was read of a copy counts as read of its original, which could not be looked at meanwhile.
+void FileSet::advance_originals(const FollowedFile& copy) {
+  const FileCheckpoint read = copy.last_checkpoint();
+  for (auto& [key, original] : start_up_.pending) {
+    const bool further = original.offset > 0 && original.offset < read.offset &&
+                         made_from(copy.state.origin, key) && !same_file(original, copy.identity());
+    if (!further || !content_matches(original, copy.file())) continue;
+    original.offset = read.offset;
+    original.head = read.head;
+    original.tail = read.tail;
+    const std::string text = encode_checkpoint(original);
+    if (const auto known = start_up_.remembered.find(key); known != start_up_.remembered.end())
+      known->second = text;
+    store(key, text);
+  }
 }
 
 // Whether a checkpoint that recover() has left to following the name of the file got further in it.
@@ -303,9 +342,9 @@ bool FileSet::will_be_followed(const Rest& rest) const {
 // original may have lost its name, or cannot be opened yet.
 FileSet::Kinship FileSet::kinship(const std::string& path, const DiskFile& file,
                                   const FileInfo& info) const {
-  for (const auto& [key, value] : start_up_.remembered) {
-    const auto known = made_from(path, key) ? decode_checkpoint(value) : std::nullopt;
-    if (known && may_be_copy(*known, info) && content_matches(*known, file)) return Kinship::Longer;
+  for (const auto& [key, known] : unsettled()) {
+    if (!made_from(path, key) || !may_be_copy(known, info)) continue;
+    if (content_matches(known, file)) return Kinship::Longer;
   }
   for (const auto& [id, original] : files_) {
     if (!made_from(path, original->state.origin)) continue;
@@ -340,7 +379,7 @@ FileSet::Look FileSet::rest_at(const std::string& path, const FileCheckpoint& ch
 }
 
 void FileSet::finish(Rest rest, const std::string& origin) {
-  make_way(rest.path);
+  make_way(rest.path, rest.info.identity);
   FollowState state;
   state.path = std::move(rest.path);
   state.origin = origin;

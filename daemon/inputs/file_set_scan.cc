@@ -109,17 +109,24 @@ void FileSet::settle_name(FileId id) {
   FollowedFile& file = *files_.at(id);
   const std::string before = std::exchange(file.state.path, "");
   const std::string now = key_now(file, before);
-  if (now != before) make_way(now);
+  if (now != before) make_way(now, file.identity());
   file.state.path = now;
   if (now == before) return;
   sink_took(file.remember());
   if (key_is_free(before)) sink_took(file.forget(before));
 }
 
-// The file that had this name, and has it no longer, moves its checkpoint away before another file
-// writes its own there: a crash in between must not forget it. In a chain (app.log.1 became
-// app.log.2, app.log became app.log.1) the end of the chain thus moves first.
-void FileSet::make_way(const std::string& name) {
+// The file that had this name, and has it no longer, moves its checkpoint away before another one,
+// `taker`, writes its own there: a crash in between must not forget it. In a chain (app.log.1
+// became app.log.2, app.log became app.log.1) the end of the chain thus moves first.
+void FileSet::make_way(const std::string& name, const FileIdentity& taker) {
+  if (const auto known = start_up_.remembered.find(name); known != start_up_.remembered.end()) {
+    const auto checkpoint = decode_checkpoint(known->second);
+    if (checkpoint && !same_file(*checkpoint, taker)) {
+      put_aside(name, *checkpoint);
+      start_up_.remembered.erase(known);
+    }
+  }
   if (const auto followed = names_.by_path.find(name); followed != names_.by_path.end()) {
     retire(followed->second);
     return;
@@ -207,7 +214,7 @@ void FileSet::open_new(const std::string& path) {
   // The file that had the name when this scan began may have been renamed once more since.
   if (!key_is_free(path)) {
     names_.index.clear();
-    make_way(path);
+    make_way(path, info->identity);
   }
   add(std::move(state), *std::move(file), *info, *std::move(start));
 }
@@ -302,7 +309,7 @@ void FileSet::retire(FileId id) {
   file.state.deadline = context_.clock.steady() + options_.grace;
   file.state.origin = std::exchange(file.state.path, "");
   const std::string now = key_now(file, file.state.origin);
-  make_way(now);
+  make_way(now, file.identity());
   file.state.path = now;
   // Pushed before the successor's first batch can claim the old name, so that no crash in between
   // forgets how far this file was read.
@@ -312,7 +319,12 @@ void FileSet::retire(FileId id) {
 
 void FileSet::adopt(FileId id, const std::string& path) {
   FollowedFile& file = *files_.at(id);
-  const std::string before = std::exchange(file.state.path, path);
+  const std::string before = std::exchange(file.state.path, "");
+  if (!key_is_free(path)) {
+    names_.index.clear();
+    make_way(path, file.identity());
+  }
+  file.state.path = path;
   file.state.finishing = false;
   finishing_.erase(id);
   names_.by_path[path] = id;

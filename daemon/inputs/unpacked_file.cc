@@ -153,4 +153,10 @@ DiskResult<size_t> UnpackedFile::read_at(uint64_t offset, char* into, size_t len
   return done;
 }
 
+DiskResult<std::optional<size_t>> UnpackedFile::read_behind(uint64_t offset, std::string_view,
+                                                            std::span<char> into) const {
+  if (into.empty()) return size_t{0};
+  return read_at(offset, into.data(), into.size());
+}
+
 }  // namespace picket

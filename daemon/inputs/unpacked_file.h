@@ -13,6 +13,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
 
 #include "daemon/disk.h"
 
@@ -30,7 +33,9 @@ class UnpackedFile final : public DiskFile {
   // As for any file; but also an error behind the last byte that can be had of a file that is
   // corrupt or cut off, until it has grown.
   DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const override;
-  bool sealed() const override { return true; }
+  // Decompression notices itself when the content is not the same any more.
+  DiskResult<std::optional<size_t>> read_behind(uint64_t offset, std::string_view before,
+                                                std::span<char> into) const override;
 
  private:
   class Progress;

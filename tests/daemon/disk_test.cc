@@ -58,6 +58,19 @@ TEST_F(DiskTest, ReadsAtOffsetsUnderAnyName) {
   EXPECT_NE(disk_.stat(path("a"), {Symlinks::Refuse})->identity, before->identity);
 }
 
+TEST_F(DiskTest, ReadsOnlyBehindWhatWasThere) {
+  write("a", "0123456789");
+  auto file = disk_.open(path("a"), {Symlinks::Refuse});
+  ASSERT_TRUE(file);
+  char bytes[20];
+  EXPECT_EQ(**(*file)->read_behind(3, "012", bytes), 7u);
+  EXPECT_EQ(std::string(bytes, 7), "3456789");
+  EXPECT_EQ(**(*file)->read_behind(10, "89", bytes), 0u);
+  EXPECT_EQ(**(*file)->read_behind(3, "12", {}), 0u);
+  EXPECT_FALSE(*(*file)->read_behind(3, "x2", bytes));
+  EXPECT_FALSE(*(*file)->read_behind(11, "9x", bytes));
+}
+
 TEST_F(DiskTest, RefusesWhatIsNotARegularFileWithoutBlocking) {
   ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
   fs::create_directory(path("folder"));

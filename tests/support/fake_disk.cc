@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "daemon/inputs/file_names.h"
@@ -31,13 +33,19 @@ class FakeFile final : public DiskFile {
   }
 
   DiskResult<size_t> read_at(uint64_t offset, char* into, size_t length) const override {
+    const auto got = read_behind(offset, "", {into, length});
+    return got ? DiskResult<size_t>(got->value_or(0)) : std::unexpected(got.error());
+  }
+
+  DiskResult<std::optional<size_t>> read_behind(uint64_t offset, std::string_view before,
+                                                std::span<char> into) const override {
     disk_.called();
     if (content_->read_error) return std::unexpected(content_->read_error);
     ++disk_.reads;
-    const std::string& bytes = content_->bytes;
-    if (offset >= bytes.size()) return size_t{0};
-    const size_t count = std::min<size_t>(length, bytes.size() - offset);
-    std::memcpy(into, bytes.data() + offset, count);
+    const std::string_view bytes = content_->bytes;
+    if (offset > bytes.size() || !bytes.substr(0, offset).ends_with(before)) return std::nullopt;
+    const size_t count = std::min<size_t>(into.size(), bytes.size() - offset);
+    std::memcpy(into.data(), bytes.data() + offset, count);
     if (const auto hook = disk_.hooks.read) hook(offset);  // a copy: the hook may replace itself
     return count;
   }
