@@ -113,6 +113,7 @@ class FileSet {
   Look find_copy(const std::string& path, const FileCheckpoint& from,
                  const FileCheckpoint& known) const;
   Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
+  void know_older(const std::string& key, FileCheckpoint checkpoint, int64_t newest);
   Pending unsettled() const;
   bool has_checkpoint(const Rest& rest) const;
   bool is_read_by_other(const Rest& rest, const FileCheckpoint& from) const;

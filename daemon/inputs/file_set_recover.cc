@@ -88,8 +88,24 @@ void FileSet::recover() {
     // Without content the checkpoint does not tell whether the file was cut since.
     const bool goes_on = info && same_file(checkpoint, info->identity) && checkpoint.offset > 0 &&
                          content_matches(checkpoint, **file);
-    if (!goes_on) finish_between(key, checkpoint);
+    if (goes_on) continue;
+    const int64_t newest = finish_between(key, checkpoint);
+    const bool out_of_reach = !file && file.error() == std::errc::permission_denied;
+    if (out_of_reach) know_older(key, checkpoint, newest);
   }
+}
+
+// What was found is not to be found again when it was read and closed before the file can be
+// opened. Where there is content the time of its change is needed to find copies of it.
+void FileSet::know_older(const std::string& key, FileCheckpoint checkpoint, int64_t newest) {
+  const auto known = start_up_.remembered.find(key);
+  if (known == start_up_.remembered.end() || checkpoint.offset > 0) return;
+  if (newest <= checkpoint.modified_ns) return;
+  checkpoint.modified_ns = newest;
+  known->second = encode_checkpoint(checkpoint);
+  if (const auto waits = start_up_.pending.find(key); waits != start_up_.pending.end())
+    waits->second = checkpoint;
+  store(key, known->second);
 }
 
 // Contents that the name `path` had and lost again between two looks: in files that were renamed,

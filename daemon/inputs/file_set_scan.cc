@@ -120,6 +120,8 @@ void FileSet::settle_name(FileId id) {
 // `taker`, writes its own there: a crash in between must not forget it. In a chain (app.log.1
 // became app.log.2, app.log became app.log.1) the end of the chain thus moves first.
 void FileSet::make_way(const std::string& name, const FileIdentity& taker) {
+  if (key_is_free(name)) return;
+  names_.index.clear();  // what is there may have been renamed since
   if (const auto known = start_up_.remembered.find(name); known != start_up_.remembered.end()) {
     const auto checkpoint = decode_checkpoint(known->second);
     if (checkpoint && !same_file(*checkpoint, taker)) {
@@ -212,10 +214,7 @@ void FileSet::open_new(const std::string& path) {
   if (const auto searched = names_.searched.find(path); searched != names_.searched.end())
     start->known_ns = std::max(start->known_ns, searched->second.newest);
   // The file that had the name when this scan began may have been renamed once more since.
-  if (!key_is_free(path)) {
-    names_.index.clear();
-    make_way(path, info->identity);
-  }
+  make_way(path, info->identity);
   add(std::move(state), *std::move(file), *info, *std::move(start));
 }
 
@@ -320,10 +319,7 @@ void FileSet::retire(FileId id) {
 void FileSet::adopt(FileId id, const std::string& path) {
   FollowedFile& file = *files_.at(id);
   const std::string before = std::exchange(file.state.path, "");
-  if (!key_is_free(path)) {
-    names_.index.clear();
-    make_way(path, file.identity());
-  }
+  make_way(path, file.identity());
   file.state.path = path;
   file.state.finishing = false;
   finishing_.erase(id);

@@ -225,7 +225,7 @@ class World {
       begun_[whole.front()].insert(open);
     }
     for (const std::string& line : whole) lines_[line] = {};
-    if (cut == 0 && !text.ends_with('\n')) first_parts_.insert(whole.front());
+    if (cut == 0) first_lines_.insert(whole.front());
     tail_.disk.write(path, text);
   }
 
@@ -306,18 +306,19 @@ class World {
       lines_[line] = {false, 1};
     } else if (known == lines_.end()) {
       problem_ = "arrived, but was never written: " + line;
-    } else if (cannot_be_proven(line)) {
+    } else if (line.ends_with(';') && cannot_be_proven(line)) {
       known->second.arrived = 1;
     } else if (++known->second.arrived > 1) {
       problem_ = "arrived twice: " + line;
     }
   }
 
-  // An unfinished line at the start of a file whose copy could not be looked for: it is read at
-  // once, and from the copy as well. A checkpoint at the start of a file leads to no copy, because
-  // any content would match it.
-  bool cannot_be_proven(const std::string& line) const {
-    return denial_.ever && line.ends_with(';') && first_parts_.contains(line);
+  // The start of a first line, held when the file was cut and its copy could not be looked for: it
+  // is read at once, and from the copy as well. A checkpoint at the start of a file leads to no
+  // copy, because any content would match it.
+  bool cannot_be_proven(const std::string& part) const {
+    const auto line = first_lines_.lower_bound(part);
+    return denial_.ever && line != first_lines_.end() && line->starts_with(part);
   }
 
   // A line of which only `part` could be read before it was destroyed, or was out of reach.
@@ -422,7 +423,7 @@ class World {
   std::map<std::string, Line> lines_;                   // by text
   std::map<std::string, std::set<std::string>> begun_;  // line -> what may arrive of it instead
   std::map<std::string, std::string> plain_;            // content of compressed files
-  std::set<std::string> first_parts_ = {};              // unfinished lines that began a file
+  std::set<std::string> first_lines_ = {};              // of any file, at any time
   std::map<FileIdentity, std::string> held_;            // deleted while the tail was up
   std::map<std::string, std::string> checkpoints_;      // as of the last crash
   std::string problem_;
