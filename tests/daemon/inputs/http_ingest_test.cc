@@ -263,7 +263,8 @@ TEST_F(HttpIngestTest, ATakenPortStopsTheStart) {
   EXPECT_FALSE((*input)->prepare().empty());
 }
 
-// The answers to a connection that the input which took it does not see the end of.
+// As when a reload changes the section of the input: requests begin with the one and end with the
+// next.
 TEST_F(HttpIngestTest, ConnectionsOutliveTheInput) {
   start();
   const int fd = testing::connect_to(port_);
