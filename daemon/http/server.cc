@@ -376,7 +376,12 @@ asio::awaitable<void> HttpServer::State::accept(std::shared_ptr<State> state) {
       co_await state->pause.async_wait(kAwait);
       continue;
     }
-    if (!state->make_room()) continue;
+    while (!state->make_room()) {
+      // All are being answered. Who comes now waits in the system's queue.
+      state->pause.expires_after(kAcceptPause);
+      co_await state->pause.async_wait(kAwait);
+      if (!state->acceptor.is_open()) co_return;
+    }
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     try {

@@ -7,9 +7,10 @@
 //
 // Invariants: at most connections_max connections and bodies_bytes_max bytes of bodies; when one
 // more comes, the connection that has waited longest for its client gives way, so a thousand silent
-// clients cannot keep a good one out. A request that cannot be parsed is answered and its
-// connection closed. Thread rule: everything, the handler included, runs on the executor's single
-// thread; port() and connections() may be called from any thread.
+// clients cannot keep a good one out; while all are being answered, newcomers wait to be accepted.
+// A request that cannot be parsed is answered and its connection closed. Thread rule: everything,
+// the handler included, runs on the executor's single thread; port() and connections() may be
+// called from any thread.
 // Errors: those of the socket end the connection; an exception of the handler becomes a 500.
 // Tested by tests/daemon/http/server_test.cc.
 #pragma once

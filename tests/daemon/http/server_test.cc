@@ -225,6 +225,24 @@ TEST(HttpServer, AServiceMayWaitWhileOthersAreAnswered) {
   close(slow);
 }
 
+TEST(HttpServer, NewcomersWaitWhileAllAreBeingAnswered) {
+  SteppedServer run({.connections_max = 1});
+  const int first = run.connect("POST /wait HTTP/1.0\r\nContent-Length: 1\r\n\r\na");
+  ASSERT_TRUE(run.run_until([&] { return run.service->waiting == 1; }));
+  const int second = run.connect("POST /b HTTP/1.0\r\nContent-Length: 1\r\n\r\nb");
+  run.context.run_for(250ms);
+  EXPECT_EQ(run.server->connections(), 1u);
+  run.service->gate.cancel();
+  shutdown(first, SHUT_WR);
+  ASSERT_TRUE(run.run_until([&] { return run.service->waiting == 2; }));
+  shutdown(second, SHUT_WR);
+  ASSERT_TRUE(run.run_until([&] { return run.server->connections() == 0; }));
+  EXPECT_THAT(read_to_end(first), EndsWith("\r\n\r\na"));
+  EXPECT_THAT(read_to_end(second), EndsWith("\r\n\r\nb"));
+  close(first);
+  close(second);
+}
+
 TEST(HttpServer, AServiceRefusesByTheHeaderAlone) {
   SteppedServer run;
   const int fd = run.connect(
