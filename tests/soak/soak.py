@@ -8,6 +8,7 @@ often, and has no TCP and no pipe, which lose by design what a killed process ha
 is measured and what must hold is in judgement.py; the exit status is 1 when something does not.
 """
 
+import collections
 import pathlib
 import random
 import sys
@@ -17,9 +18,9 @@ import time
 import judgement
 from daemon import Daemon, Reloads
 from receivers import Moods, Receiver
-from traffic import FileSource, PipeSource, PostSource, SmallSource, TcpSource, Traffic
+from traffic import (DeadLetters, FileSource, PipeSource, PostSource, SmallSource, TcpSource,
+                     Traffic)
 
-UNREAD_MAX = 4 << 20  # bytes of one source
 START_MS = 1_787_270_400_000  # 2026-08-21T00:00:00Z
 SKEW_MAX_MS = 60_000  # of event time, by which a source's unread rows may be behind the newest
 LOOK_SECONDS = 0.1
@@ -85,26 +86,27 @@ class Run:
 
     def _look(self):
         """Lets the sources write what picket can take, and checks the ledger at every look."""
-        seen = {}  # source -> bytes read for certain, and when that was known
+        letters = DeadLetters("dead_letter.jsonl")
+        known = collections.Counter()  # source -> pieces read when that was noted last
+        noted = 0.0
         while True:
-            written = {source.name: source.bytes for source in self.sources}
+            letters.look()
+            for source in self.sources:
+                source.note_read(letters.read[source.name])
+            # An input that is away for a while holds up nobody.
+            steady = [source.oldest_unread() for source in self.sources if source.counted]
+            self.traffic.go_on_to(min(steady) + SKEW_MAX_MS)
             metrics = self.daemon.metrics()
             if metrics is None:
-                time.sleep(0.05)
+                time.sleep(LOOK_SECONDS)
                 continue
             self.looks += 1
             self.ledger_faults += judgement.ledger_faults(metrics)
-            committed = metrics["picket_checkpoint_last_success_timestamp_seconds"]
-            oldest = []
-            for source in self.sources:
-                lag = metrics.get(f'picket_file_lag_bytes{{source="{source.name}"}}', 0)
-                source.credit = UNREAD_MAX - lag
-                oldest.append(source.oldest_unread(written[source.name] - lag))
-                known, since = seen.get(source.name, (0, 0.0))
-                if committed > since:
-                    source.note_committed(known)
-                    seen[source.name] = (written[source.name] - lag, time.time())
-            self.traffic.go_on_to(min(oldest) + SKEW_MAX_MS)
+            if metrics["picket_checkpoint_last_success_timestamp_seconds"] > noted:
+                for source in self.sources:
+                    source.note_committed(known[source.name])
+                known = collections.Counter(letters.read)
+                noted = time.time()
             time.sleep(LOOK_SECONDS)
 
     def _ask(self):

@@ -20,6 +20,7 @@ import time
 import zlib
 
 PIECE = 256 << 10
+UNREAD_MAX = 4 << 20  # bytes of one source
 DAY_MS = 86_400_000
 PIPE_BYTES = 1 << 20
 TIME = re.compile(rb'"time":(\d+)')
@@ -73,6 +74,43 @@ class Traffic:
             self._generator = None
 
 
+class DeadLetters:
+    """Follows the dead letters, which tell how many pieces of each source picket has read.
+
+    Metrics would tell too, but not after a kill, before all files are found again.
+    """
+
+    MARKER = re.compile(rb'"no event: (\w+) (\d+)"')
+
+    def __init__(self, path):
+        self._path = path
+        self._file = open(path, "rb")
+        self._seen = collections.defaultdict(set)  # beyond the first gap
+        self.read = collections.Counter()  # source -> pieces before the first gap
+
+    def look(self):
+        self._take()
+        if os.stat(self._path).st_ino != os.fstat(self._file.fileno()).st_ino:
+            self._take()
+            self._file.close()
+            self._file = open(self._path, "rb")
+            self._take()
+        for name, seen in self._seen.items():
+            while self.read[name] in seen:
+                seen.remove(self.read[name])
+                self.read[name] += 1
+
+    def _take(self):
+        """Whole records only: what a kill cuts short is taken back, and written again."""
+        start = self._file.tell()
+        text = self._file.read()
+        end = text.rfind(b"\n") + 1
+        self._file.seek(start + end)
+        for name, number in self.MARKER.findall(text, 0, end):
+            if int(number) >= self.read[name.decode()]:
+                self._seen[name.decode()].add(int(number))
+
+
 class Source(threading.Thread):
     """One input's writer. Subclasses say how bytes get there."""
 
@@ -85,7 +123,7 @@ class Source(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.traffic = traffic
         self.failures = failures
-        self.credit = 0
+        self.credit = UNREAD_MAX
         self.lines = 0  # written, or acknowledged
         self.doubtful = 0  # lines of posts whose answer did not come
         self.bytes = 0
@@ -93,7 +131,7 @@ class Source(threading.Thread):
         self.sentinels = set()
         self.rotations = 0
         self._next_sentinel = 0.0
-        self._unread = collections.deque()  # (bytes up to there, event time) of each piece
+        self._unread = collections.deque()  # number, bytes and event time of each piece
         self._ending = threading.Event()
 
     def run(self):
@@ -113,7 +151,6 @@ class Source(threading.Thread):
 
     def _write_piece(self):
         piece, time_ms = self.traffic.piece(self.piece_bytes)
-        self._unread.append((self.bytes, time_ms))
         sentinel = None
         if time.monotonic() >= self._next_sentinel:
             self._next_sentinel = time.monotonic() + self.sentinel_every
@@ -122,6 +159,7 @@ class Source(threading.Thread):
                       '"method":"POST","host":"api.unkey.com","path":"/v2/apis.deleteApi",'
                       '"response_status":412}\n').encode()
         piece += f"no event: {self.name} {self.markers}\n".encode()
+        self._unread.append((self.markers, len(piece), time_ms))
         self.credit -= len(piece)
         lines = piece.count(b"\n")
         self.write(piece, lines)
@@ -137,14 +175,21 @@ class Source(threading.Thread):
     def finish(self):
         pass
 
-    def oldest_unread(self, read_bytes):
-        """The event time of the first piece of which picket has not read all."""
-        while self._unread and self._unread[0][0] < read_bytes:
+    def note_read(self, pieces):
+        """Of so many pieces picket has read the end."""
+        while len(self._unread) > 0 and self._unread[0][0] < pieces:
             self._unread.popleft()
-        return self._unread[0][1] if self._unread else self.traffic.now_ms
+        self.credit = UNREAD_MAX - sum(size for _, size, _ in list(self._unread))
 
-    def note_committed(self, read_bytes):
-        """picket has read so much, and committed that."""
+    def oldest_unread(self):
+        """The event time of the first piece of which picket has not read all."""
+        try:
+            return self._unread[0][2]
+        except IndexError:
+            return self.traffic.now_ms
+
+    def note_committed(self, pieces):
+        """picket has read so many pieces, and committed that."""
 
 
 class FileSource(Source):
@@ -155,7 +200,6 @@ class FileSource(Source):
     """
 
     KEEP = 3
-    FOUND_WITHIN = 5.0
 
     def __init__(self, path, traffic, failures, rotate_bytes=0, copytruncate=False):
         super().__init__(path.stem, traffic, failures)
@@ -163,7 +207,7 @@ class FileSource(Source):
         self._rotate_bytes = rotate_bytes
         self._copytruncate = copytruncate
         self._file = open(path, "ab", buffering=0)
-        self._rotated = []  # newest first: [path, bytes written by then, is committed, not before]
+        self._rotated = []  # newest first: [path, pieces written by then, is committed]
 
     def write(self, piece, lines):
         if self._rotate_bytes and self._file.tell() >= self._rotate_bytes:
@@ -177,7 +221,7 @@ class FileSource(Source):
             name[2] = str(int(name[2]) + 1)
             rotated[0] = rotated[0].rename(rotated[0].with_name(".".join(name)))
         path = self._path.with_name(self._path.name + ".1")
-        size = self.bytes
+        pieces = self.markers
         if self._copytruncate:
             shutil.copyfile(self._path, path)
             os.truncate(self._path, 0)
@@ -188,9 +232,8 @@ class FileSource(Source):
             self._file.write(piece)
             self._file.close()
             self._file = open(self._path, "ab", buffering=0)
-            size += len(piece)
-        # What is left to read of a copy is in no metric until it is found.
-        self._rotated.insert(0, [path, size, False, time.monotonic() + self.FOUND_WITHIN])
+            pieces += 1
+        self._rotated.insert(0, [path, pieces, False])
         self.rotations += 1
         self._tidy_up()
 
@@ -208,16 +251,9 @@ class FileSource(Source):
                 path.unlink()
                 rotated[0] = packed
 
-    def oldest_unread(self, read_bytes):
-        """The event time of the first piece of which picket has not read all."""
-        while self._unread and self._unread[0][0] < read_bytes:
-            self._unread.popleft()
-        return self._unread[0][1] if self._unread else self.traffic.now_ms
-
-    def note_committed(self, read_bytes):
+    def note_committed(self, pieces):
         for rotated in list(self._rotated):
-            if read_bytes >= rotated[1] and time.monotonic() > rotated[3]:
-                rotated[2] = True
+            rotated[2] = rotated[2] or pieces >= rotated[1]
 
     def finish(self):
         self._file.close()
