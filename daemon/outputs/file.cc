@@ -122,11 +122,19 @@ class FileOutput final : public Output {
       written.insert(rest.substr(0, at));
       rest.remove_prefix(at + 1);
     }
+    const AlertEvent* const torn = torn_event(events, written, rest);
     for (const AlertEvent& event : events) {
-      const std::string line = to_json(event.alert);
-      if (event.change == AlertChange::Updated || written.contains(line)) continue;
-      // The last line was cut short when the process ended: it is completed.
-      if (missing.empty() && !rest.empty() && line.starts_with(rest)) written_ = rest.size();
+      if (event.change == AlertChange::Updated) continue;
+      if (&event == torn) {
+        // It is completed, or taken back if another comes first.
+        if (missing.empty()) {
+          written_ = rest.size();
+        } else {
+          take_back(rest.size());
+        }
+      } else if (written.contains(to_json(event.alert))) {
+        continue;
+      }
       missing.push_back(event);
     }
     return deliver(missing, now);
@@ -166,6 +174,30 @@ class FileOutput final : public Output {
     text.resize(got);
     if (first > 0) text.erase(0, text.find('\n') + 1);
     return text;
+  }
+
+  // The event whose line was cut short when the process ended: one whose line is not there yet, or
+  // else one whose line is, since an alert that fires again can look the same. Null: none of them.
+  static const AlertEvent* torn_event(const std::vector<AlertEvent>& events,
+                                      const std::set<std::string_view>& written,
+                                      std::string_view rest) {
+    const AlertEvent* repeated = nullptr;
+    for (const AlertEvent& event : events) {
+      const std::string line = to_json(event.alert);
+      if (rest.empty() || event.change == AlertChange::Updated || !line.starts_with(rest)) continue;
+      if (!written.contains(line)) return &event;
+      if (repeated == nullptr) repeated = &event;
+    }
+    return repeated;
+  }
+
+  // Cuts off the end of the file. If that fails the next line is spoilt, which is less than lost.
+  void take_back(size_t bytes) {
+    struct stat info {};
+    if (fstat(file_.get(), &info) != 0 ||
+        ftruncate(file_.get(), info.st_size - static_cast<off_t>(bytes)) != 0) {
+      report(last_errno());
+    }
   }
 
   std::error_code report(std::error_code error) {

@@ -93,6 +93,32 @@ TEST_F(FileOutputTest, WhatWasDeliveredBeforeARestartStandsThereOnce) {
   }
 }
 
+// An alert may fire again with the same text, and what was lost earlier is written first.
+TEST_F(FileOutputTest, ATornLineSpoilsNoOther) {
+  const std::string half = line("a").substr(0, line("a").size() / 2);
+  const AlertEvent a = event(AlertChange::Opened, "a");
+  const AlertEvent b = event(AlertChange::Opened, "b");
+  struct Case {
+    std::string before;
+    std::vector<AlertEvent> events;
+    std::string after;
+  };
+  const Case cases[] = {
+      {line("a") + half, {a}, line("a") + line("a")},
+      {line("a") + half, {a, b}, line("a") + line("a") + line("b")},
+      {line("a") + half, {b, a}, line("a") + line("b") + line("a")},
+      {half, {b, a}, line("b") + line("a")},
+      {line("a") + line("b") + half, {a, b, a}, line("a") + line("b") + line("a")},
+  };
+  for (const Case& test : cases) {
+    std::ofstream(path_) << test.before;
+    auto output = make(path_);
+    ASSERT_TRUE(output.has_value());
+    EXPECT_FALSE((*output)->redeliver(test.events, {}));
+    EXPECT_EQ(read(path_), test.after);
+  }
+}
+
 TEST_F(FileOutputTest, WhatAnotherFileOfThatNameHoldsIsNotInTheWay) {
   std::ofstream(path_) << "no line of ours, and without an end";
   auto output = make(path_);
