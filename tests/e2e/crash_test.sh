@@ -185,7 +185,7 @@ same_ids() { cmp -s <(firing_ids "$1") <(received_ids "$1"); }
 # note_committed: what is a dead letter by now will be known to the next daemon, too.
 note_committed() {
   grep -o '"no event: [^"]*"' crashed/dead_letter.jsonl >committed.new
-  sleep 0.25  # several times the commit interval
+  sleep 0.4  # many times the commit interval
   ! is_gone "$pid" || return 0
   mv committed.new committed
 }
@@ -198,14 +198,18 @@ is_done_with() { [ ! -s "$1" ] || marker_is_known "$(last_marker "$1")"; }
 first_marker() { grep -m 1 '^no event: ' "$1" || true; }
 last_marker() { zcat -f "$1" | grep '^no event: ' | tail -n 1 || true; }
 
-# Rotation as logrotate does it, with older files compressed or not, and the oldest removed.
+# Rotation as logrotate does it, with older files compressed or not, and the oldest removed. A file
+# that is rotated away before picket has committed where it stands in it has no checkpoint that leads
+# to it, so the log is left alone until it is known.
 rotate() {
   local n name last=0
+  marker_is_known "$(first_marker log/api.ndjson)" || return 0
   while [ -e "log/api.ndjson.$((last + 1))" ] || [ -e "log/api.ndjson.$((last + 1)).gz" ]; do
     last=$((last + 1))
   done
   while [ "$last" -gt "$keep" ]; do
-    name=$(ls "log/api.ndjson.$last"*)
+    name=log/api.ndjson.$last
+    [ -e "$name" ] || name=$name.gz
     is_done_with "$name" || break
     rm "$name"
     last=$((last - 1))
@@ -251,7 +255,10 @@ spared=0
 exec 7>&2 2>messages  # bash tells of every process that is killed
 for piece in piece.*; do
   cat "$piece" >>crashed/log/api.ndjson
-  if [ $((RANDOM % 5)) = 0 ]; then (cd crashed && rotate); fi
+  if [ $((RANDOM % 5)) = 0 ]; then
+    note_committed
+    (cd crashed && rotate)
+  fi
   sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
   if is_gone "$pid"; then
     reap
