@@ -89,13 +89,18 @@ void Keeper::set_ready(bool ready, std::string reason) {
 void Keeper::on_batch(const StreamInfo& stream, const HitBatch& batch, uint64_t first_line) {
   (void)first_line;  // dead letters are found again by their offset
   const std::string& source = options_.source_names[stream.source];
+  const std::string_view text = batch.source.bytes.view();
+  uint64_t offset = batch.source.offset;
+  size_t passed = 0;  // of `text`, up to `offset`; dead letters are in the order of their lines
   for (const DeadLetter& dead : batch.dead) {
+    offset += stored_size(batch.source, text.substr(passed, dead.first - passed));
+    passed = dead.first;
     parts_.dead_letters.write({.time = batch.source.arrival,
                                .source = source,
                                .file = stream.file,
-                               .offset = batch.source.offset + dead.first,
+                               .offset = offset,
                                .reason = dead.reason,
-                               .line = batch.source.bytes.view().substr(dead.first, dead.size)});
+                               .line = text.substr(dead.first, dead.size)});
   }
   const Checkpoint& checkpoint = batch.source.checkpoint;
   if (checkpoint.key.empty()) return;

@@ -72,6 +72,7 @@ Result<std::unique_ptr<LogFile>> LogFile::open(const std::string& path, CutterLi
   if (stored->error()) return fail({path, 0, 0}, read_error_text(stored->error()));
   const std::string_view first(stored->held().data(), stored->held().size());
   std::unique_ptr<Unpacker> unpacker = Unpacker::for_log(first);
+  limits.utf16 = true;
   return std::unique_ptr<LogFile>(new LogFile(std::move(stored), std::move(unpacker), limits));
 }
 

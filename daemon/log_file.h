@@ -2,7 +2,8 @@
 //
 // The sibling of the file input for commands that read a log once, from its first byte to its last:
 // nothing is followed, waited for or remembered. Whether a log is gzip (also of several members),
-// zstd (also of several frames) or plain is decided by its first bytes, never by its name.
+// zstd (also of several frames) or plain is decided by its first bytes, never by its name. A byte
+// order mark says that the text in it is UTF-16.
 //
 // Invariants
 //  1. The bytes that can be had are delivered even when more cannot: next() gives every whole line

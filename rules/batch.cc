@@ -47,4 +47,17 @@ uint64_t count_lines(const LineBatch& batch) {
   return lines;
 }
 
+// A character of up to three bytes was one unit of two bytes, U+FFFD that stands for half of a pair
+// included; one of four bytes was two units.
+uint64_t stored_size(const LineBatch& batch, std::string_view text) {
+  if (!batch.utf16) return text.size();
+  uint64_t units = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    units += (byte & 0xC0) != 0x80;
+    units += byte >= 0xF0;
+  }
+  return 2 * units;
+}
+
 }  // namespace picket

@@ -66,6 +66,7 @@ struct LineBatch {
   uint64_t sequence = 0;  // set by the pipeline: the order in which batches were pushed
   StreamId stream = 0;
   uint64_t offset = 0;  // of the first byte in the stream
+  bool utf16 = false;   // the stream is UTF-16: `bytes` are UTF-8 made of it
   uint64_t oversize_length = 0;
   uint64_t lines = 0;   // set by the pipeline: count_lines() of what was pushed
   Timestamp arrival{};  // wall time at which it was read; the time of lines that carry none
@@ -75,5 +76,9 @@ struct LineBatch {
 
 // The lines in a batch, blank ones included: what DecodeStats::lines will be once it was decoded.
 uint64_t count_lines(const LineBatch& batch);
+
+// How many bytes of the stream `text` was made of. REQUIRES: it begins and ends between characters
+// of the batch's bytes, and is not the end of a stream that broke off within a character.
+uint64_t stored_size(const LineBatch& batch, std::string_view text);
 
 }  // namespace picket

@@ -17,7 +17,9 @@ FollowedFile::FollowedFile(const InputContext& context, std::unique_ptr<DiskFile
     : context_(context),
       file_(std::move(file)),
       info_(info),
-      cutter_({context.batch_bytes, context.max_line}, start.offset, std::move(start.proof.trail)),
+      cutter_({context.batch_bytes, context.max_line, true}, start.offset,
+              std::move(start.proof.trail),
+              byte_order_mark(start.proof.head).value_or(ByteOrderMark{}).encoding),
       stream_{.identity = start.stream},
       proven_ns_(start.known_ns),
       head_(std::move(start.proof.head)) {}

@@ -11,6 +11,7 @@
 //
 // Tested by tests/daemon/inputs/file_tail_restart_test.cc.
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@
 
 #include "daemon/inputs/file_names.h"
 #include "daemon/inputs/file_set.h"
+#include "daemon/inputs/text_encoding.h"
 #include "daemon/inputs/unpacked_file.h"
 #include "daemon/log.h"
 
@@ -35,16 +37,26 @@ bool may_be_copy(const FileCheckpoint& checkpoint, const FileInfo& info) {
          info.modified_ns >= checkpoint.modified_ns;
 }
 
-// The start of the line that is being written at `size`: behind the last '\n', looked for within
-// `max_line` bytes. Beyond that the line is given up: it would be too long anyway.
+TextEncoding encoding_of(const DiskFile& file) {
+  std::array<char, 2> head;
+  const auto got = file.read_at(0, head.data(), head.size());
+  const auto mark = byte_order_mark({head.data(), got.value_or(0)});
+  return mark.value_or(ByteOrderMark{}).encoding;
+}
+
+// The start of the line that is being written at `size`: behind the last newline, looked for within
+// `max_line` bytes of text. Beyond that the line is given up: it would be too long anyway.
 uint64_t last_line_start(const DiskFile& file, uint64_t size, uint64_t max_line) {
+  const TextEncoding encoding = encoding_of(file);
+  const size_t unit = newline_size(encoding);
+  size -= size % unit;
   std::vector<char> chunk(std::min(size, kBackwardChunk));
-  for (uint64_t end = size; end > 0 && size - end <= max_line;) {
+  for (uint64_t end = size; end > 0 && size - end <= max_line * unit;) {
     const uint64_t begin = end - std::min<uint64_t>(end, chunk.size());
     const auto got = file.read_at(begin, chunk.data(), end - begin);
     if (!got) return size;
-    const size_t newline = std::string_view(chunk.data(), *got).rfind('\n');
-    if (newline != std::string_view::npos) return begin + newline + 1;
+    const size_t start = last_line({chunk.data(), *got}, encoding);
+    if (start > 0) return begin + start;
     if (begin == 0) return 0;
     end = begin;
   }

@@ -6,6 +6,9 @@
 // max_line 4: in "ab\ncd\nefghijk" the first window "ab\nc" ends at "ab\n", the next one at "cd\n",
 // and "efghi" has none: two lines leave, then an oversize line begins.
 //
+// How long UTF-16 is as UTF-8 is not known before it was looked at, so its lines are searched for
+// one by one, from the first.
+//
 // Bytes of an unfinished line are searched once (searched_), so a line that arrives in many small
 // pieces stays linear.
 //
@@ -14,18 +17,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string_view>
 #include <utility>
 
+#include "rules/json_writer.h"
+
 namespace picket {
-namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-}  // namespace
-
-LineCutter::LineCutter(CutterLimits limits, uint64_t offset, Trail before)
-    : limits_(limits), base_(offset), passed_(std::move(before)) {}
+LineCutter::LineCutter(CutterLimits limits, uint64_t offset, Trail before, TextEncoding encoding)
+    : limits_(limits), base_(offset), encoding_(encoding), passed_(std::move(before)) {}
 
 Trail LineCutter::read_trail() const {
   Trail trail = passed_;
@@ -39,7 +40,8 @@ std::span<char> LineCutter::space(size_t want) {
   const size_t batch = std::max<uint64_t>(limits_.batch_bytes, 1);
   const size_t room = std::min(want, batch - held % batch);
   if (held + room > buffer_.capacity() || buffer_.data() == nullptr) {
-    const size_t doubled = std::min(2 * held, static_cast<size_t>(limits_.max_line) + batch);
+    const size_t line = limits_.max_line * newline_size(encoding_);
+    const size_t doubled = std::min(2 * held, line + batch);
     buffer_.reserve(std::max(held + room, held > 0 ? doubled : 0));
   }
   return {buffer_.data() + held, room};
@@ -50,12 +52,23 @@ void LineCutter::commit(size_t count) {
   drop_mark();
 }
 
-std::optional<LineBatch> LineCutter::next() {
+LineCutter::MaybeBatch LineCutter::next() {
   if (skipping_) {
     if (auto oversize = skip()) return oversize;
     if (skipping_) return std::nullopt;
   }
-  if (base_ == 0 && kByteOrderMark.starts_with(buffer_.view())) return std::nullopt;
+  if (base_ == 0 && !byte_order_mark(buffer_.view())) return std::nullopt;
+  const bool utf16 = encoding_ != TextEncoding::Utf8;
+  const size_t whole = utf16 ? whole_lines_utf16() : whole_lines();
+  if (whole > 0) return take_lines(whole);
+  if ((utf16 ? searched_length_ : searched_) <= limits_.max_line) return std::nullopt;
+  begin_skip();
+  return skip();
+}
+
+// How much of the buffer is whole lines that are not too long. When it begins with none, all of it
+// was searched, or enough to know that the line is too long.
+size_t LineCutter::whole_lines() {
   const size_t size = buffer_.size();
   const char* data = buffer_.data();
   size_t start = 0;  // of a line; all before it is whole lines
@@ -65,24 +78,34 @@ std::optional<LineBatch> LineCutter::next() {
     const void* found = ::memrchr(data + start + known, '\n', window - known);
     if (found == nullptr) break;
     start = static_cast<size_t>(static_cast<const char*>(found) - data) + 1;
-    searched_ = 0;
   }
-  if (start > 0) return take_lines(start);
   searched_ = size;
-  if (size <= limits_.max_line) return std::nullopt;
-  begin_skip();
-  return skip();
+  return start;
 }
 
-std::optional<LineBatch> LineCutter::finish() {
-  if (skipping_) return take_oversize();
-  if (buffer_.size() == 0) return std::nullopt;
-  if (buffer_.size() > limits_.max_line) {  // only what could have become a byte order mark
-    begin_skip();
-    skip();
-    return take_oversize();
+size_t LineCutter::whole_lines_utf16() {
+  const std::string_view text =
+      buffer_.view().substr(0, whole_characters(buffer_.view(), encoding_));
+  size_t start = 0;
+  while (searched_ < text.size()) {
+    const size_t newline = find_newline(text, searched_, encoding_);
+    const size_t end = std::min(newline, text.size());
+    searched_length_ += utf8_length(text.substr(searched_, end - searched_), encoding_);
+    searched_ = end;
+    if (end == text.size() || searched_length_ > limits_.max_line) break;
+    start = searched_ = end + newline_size(encoding_);
+    searched_length_ = 0;
   }
-  return take_lines(buffer_.size());
+  return start;
+}
+
+LineCutter::MaybeBatch LineCutter::finish() {
+  if (!skipping_ && buffer_.size() == 0) return std::nullopt;
+  if (!skipping_ && utf8_length(buffer_.view(), encoding_) <= limits_.max_line)
+    return take_lines(buffer_.size());
+  if (!skipping_) begin_skip();  // only the start of a mark or of a character made it too long
+  pass_over(buffer_.size());
+  return take_oversize();
 }
 
 void LineCutter::reset(uint64_t offset) { *this = LineCutter(limits_, offset); }
@@ -98,7 +121,10 @@ LineBatch LineCutter::take_lines(size_t length) {
   batch.bytes.resize(length);
   passed_.append(batch.bytes.view());
   base_ += length;
-  searched_ = 0;
+  searched_ = searched_length_ = 0;
+  if (encoding_ == TextEncoding::Utf8) return batch;
+  batch.utf16 = true;
+  batch.bytes = utf16_to_utf8(batch.bytes.view(), encoding_);
   return batch;
 }
 
@@ -107,6 +133,7 @@ LineBatch LineCutter::take_oversize() {
   batch.kind = BatchKind::OversizeLine;
   batch.offset = line_start_;
   batch.oversize_length = line_length_;
+  batch.utf16 = encoding_ != TextEncoding::Utf8;
   batch.bytes = std::exchange(kept_, PaddedBytes());
   skipping_ = false;
   return batch;
@@ -120,22 +147,31 @@ void LineCutter::begin_skip() {
   kept_ = PaddedBytes();
 }
 
-// Eats buffer_ up to the end of the oversize line, or all of it.
-std::optional<LineBatch> LineCutter::skip() {
+// Eats buffer_ up to the end of the oversize line, or all whole characters of it.
+LineCutter::MaybeBatch LineCutter::skip() {
   const std::string_view held = buffer_.view();
-  const size_t end = held.find('\n');
-  const std::string_view part = held.substr(0, end);
-  if (kept_.size() < kOversizeKept) kept_.append(part.substr(0, kOversizeKept - kept_.size()));
-  line_length_ += part.size();
-  if (end == std::string_view::npos) {
-    base_ += held.size();
-    passed_.append(held);
-    buffer_ = PaddedBytes();
-    searched_ = 0;
+  const size_t newline = find_newline(held, 0, encoding_);
+  if (newline == std::string_view::npos) {
+    pass_over(whole_characters(held, encoding_));
     return std::nullopt;
   }
-  drop_front(end + 1);
+  pass_over(newline);
+  drop_front(newline_size(encoding_));
   return take_oversize();
+}
+
+// Part of the oversize line.
+void LineCutter::pass_over(size_t length) {
+  const std::string_view part = buffer_.view().substr(0, length);
+  const size_t room = kOversizeKept - kept_.size();
+  const bool all_kept = kept_.size() == line_length_;
+  if (encoding_ == TextEncoding::Utf8) {
+    kept_.append(part.substr(0, room));
+  } else if (all_kept) {
+    kept_.append(clip_utf8(utf16_to_utf8(part, encoding_).view(), room));
+  }
+  line_length_ += utf8_length(part, encoding_);
+  drop_front(length);
 }
 
 void LineCutter::drop_front(size_t length) {
@@ -143,13 +179,17 @@ void LineCutter::drop_front(size_t length) {
   const size_t rest = buffer_.size() - length;
   if (rest > 0) std::memmove(buffer_.data(), buffer_.data() + length, rest);
   buffer_.resize(rest);
+  if (rest == 0) buffer_ = PaddedBytes();
   base_ += length;
-  searched_ = 0;
+  searched_ = searched_length_ = 0;
 }
 
 void LineCutter::drop_mark() {
-  if (base_ == 0 && !skipping_ && buffer_.view().starts_with(kByteOrderMark))
-    drop_front(kByteOrderMark.size());
+  if (base_ != 0 || skipping_) return;
+  const std::optional<ByteOrderMark> mark = byte_order_mark(buffer_.view());
+  if (!mark || (mark->encoding != TextEncoding::Utf8 && !limits_.utf16)) return;
+  encoding_ = mark->encoding;
+  if (mark->size > 0) drop_front(mark->size);
 }
 
 }  // namespace picket

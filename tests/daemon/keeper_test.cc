@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
 
 #include "rules/engine.h"
 #include "rules/processor.h"
@@ -309,6 +312,38 @@ TEST(KeeperHealth, ADeadLetterFileThatCannotBeWrittenIsUnhealthy) {
   keeper.on_tick(engine, clock.now());
   EXPECT_TRUE(published.latest()->health.healthy);
   std::filesystem::remove_all(folder);
+}
+
+// A line that is no event stands behind others, of which some took another number of bytes.
+TEST(KeeperDeadLetters, OffsetsAreThoseOfTheStream) {
+  const std::string path = testing::TempDir() + "picket_keeper_dead_letters.log";
+  std::filesystem::remove(path);
+  ManualClock clock;
+  MemoryStore store;
+  auto dead = *DeadLetterFile::open(path, 1 << 20);
+  Deliveries none;
+  PublishedState published;
+  Keeper keeper({.source_names = {"s"}, .source_types = {"file"}},
+                {store, *dead, none, published, clock});
+  Processor processor(test_rules(kThreeFails));
+  for (const bool utf16 : {false, true}) {
+    LineBatch batch;
+    batch.offset = 100;
+    batch.utf16 = utf16;
+    batch.bytes = PaddedBytes(std::string_view("x\n{\"t\":1,\"who\":\"\xC3\xA9\"}\nyy\nz\n"));
+    HitBatch hits;
+    processor.process(std::move(batch), {}, hits);
+    keeper.on_batch({.source = 0, .file = "log"}, hits, 0);
+  }
+  dead->flush();
+  std::ifstream file(path);
+  std::vector<std::string> offsets;
+  for (std::string line; std::getline(file, line);) {
+    const size_t at = line.find("\"offset\":") + 9;
+    offsets.push_back(line.substr(at, line.find(',', at) - at));
+  }
+  EXPECT_EQ(offsets, (std::vector<std::string>{"100", "121", "124", "100", "140", "146"}));
+  std::filesystem::remove(path);
 }
 
 }  // namespace

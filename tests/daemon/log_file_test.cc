@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "tests/support/packed.h"
+#include "tests/support/utf16.h"
 
 namespace picket {
 namespace {
@@ -88,6 +89,27 @@ TEST_F(LogFileTest, EveryFormatGivesTheSameLines) {
     EXPECT_EQ(reading.error, "");
     EXPECT_EQ(reading.consumed, stored.size());
     EXPECT_GT(reading.batches, 10U);
+  }
+}
+
+TEST_F(LogFileTest, Utf16GivesTheSameLines) {
+  const std::string text = many_lines(1000) + "last line \xF0\x9F\x98\x80 without its end";
+  for (const auto encoding : {TextEncoding::Utf16Le, TextEncoding::Utf16Be}) {
+    const std::string plain = utf16_mark(encoding) + utf16(text, encoding);
+    for (const std::string& stored : {plain, gzip(plain), zstd(plain)}) {
+      auto log = LogFile::open(write(stored), {.batch_bytes = 1001, .max_line = 1 << 20});
+      ASSERT_TRUE(log);
+      std::string read;
+      uint64_t offset = 2;
+      while (auto batch = (*log)->next()) {
+        EXPECT_EQ(batch->offset, offset);
+        offset += stored_size(*batch, batch->bytes.view());
+        read += batch->bytes.view();
+      }
+      EXPECT_EQ((*log)->error(), "");
+      EXPECT_TRUE(read == text);
+      EXPECT_EQ(offset, plain.size());
+    }
   }
 }
 

@@ -68,5 +68,16 @@ TEST(LineBatch, LinesAreCountedAsTheDecoderCountsThem) {
   EXPECT_EQ(count_lines(batch), 0u);
 }
 
+TEST(LineBatch, StoredSizeIsThatOfTheStream) {
+  LineBatch batch;
+  EXPECT_EQ(stored_size(batch, "a\xC3\xA9\xF0\x9F\x98\x80"), 7u);
+  batch.utf16 = true;
+  EXPECT_EQ(stored_size(batch, ""), 0u);
+  EXPECT_EQ(stored_size(batch, "a\n"), 4u);
+  EXPECT_EQ(stored_size(batch, "\xC3\xA9"), 2u);          // U+00E9
+  EXPECT_EQ(stored_size(batch, "\xEF\xBF\xBD"), 2u);      // half of a pair
+  EXPECT_EQ(stored_size(batch, "\xF0\x9F\x98\x80"), 4u);  // U+1F600, a pair
+}
+
 }  // namespace
 }  // namespace picket

@@ -73,6 +73,7 @@ class CaptureSink final : public BatchSink {
 
  private:
   static constexpr uint64_t kUnknown = ~uint64_t{0};
+  static constexpr uint64_t kMarkMax = 3;
 
   static void split(std::string_view text, std::vector<std::string>& lines) {
     while (!text.empty()) {
@@ -89,12 +90,18 @@ class CaptureSink final : public BatchSink {
     }
     uint64_t& next = next_offset_[batch.stream];
     const bool oversize = batch.kind == BatchKind::OversizeLine;
-    const uint64_t length = oversize ? batch.oversize_length : batch.bytes.size();
-    // Behind an oversize line there may or may not have been a '\n'.
-    const bool follows =
-        next == kUnknown || batch.offset == next || (after_oversize_ && batch.offset == next + 1);
+    const uint64_t length =
+        oversize ? batch.oversize_length : stored_size(batch, batch.bytes.view());
+    // Behind an oversize line there may or may not have been a '\n', and a byte order mark at the
+    // start.
+    const bool follows = next == kUnknown || batch.offset == next ||
+                         (after_oversize_ && batch.offset == next + 1) ||
+                         (next == 0 && batch.offset <= kMarkMax);
     if (!follows) problems.push_back("gap before offset " + std::to_string(batch.offset));
     next = batch.offset + length;
+    // What UTF-16 took of the stream is not known of an oversize line, and of a last line that may
+    // have broken off within a character.
+    if (batch.utf16 && (oversize || !batch.bytes.view().ends_with('\n'))) next = kUnknown;
     after_oversize_ = oversize;
     if (batch.kind == BatchKind::EndOfStream) ended[batch.stream] = true;
   }

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/utf16.h"
+
 namespace picket {
 namespace {
 
@@ -68,7 +70,9 @@ std::vector<Piece> reference(std::string_view text, uint64_t max_line) {
 }
 
 // Batches of lines, taken apart into one piece per line.
-std::vector<Piece> by_line(const std::vector<Piece>& pieces) {
+std::vector<Piece> by_line(const std::vector<Piece>& pieces, bool utf16 = false) {
+  LineBatch measure;
+  measure.utf16 = utf16;
   std::vector<Piece> lines;
   for (const Piece& piece : pieces) {
     if (piece.kind != BatchKind::Lines) {
@@ -79,7 +83,7 @@ std::vector<Piece> by_line(const std::vector<Piece>& pieces) {
     for (std::string_view rest = piece.text; !rest.empty();) {
       const size_t end = std::min(rest.find('\n'), rest.size() - 1) + 1;
       lines.push_back({BatchKind::Lines, offset, std::string(rest.substr(0, end)), end});
-      offset += end;
+      offset += stored_size(measure, rest.substr(0, end));
       rest.remove_prefix(end);
     }
   }
@@ -121,6 +125,86 @@ TEST(LineCutter, EverySplitOfSmallInputsGivesTheSameLines) {
       }
     }
   }
+}
+
+// The lines of the same text as UTF-8, at the offsets that they have as UTF-16.
+std::vector<Piece> utf16_reference(const std::string& text, TextEncoding encoding,
+                                   uint64_t max_line) {
+  std::vector<Piece> lines = reference(text, max_line);
+  uint64_t offset = utf16_mark(encoding).size();
+  for (Piece& line : lines) {
+    line.offset = offset;
+    offset += utf16(line.text, encoding).size();
+    if (line.kind == BatchKind::OversizeLine) offset += 2;  // the newline, if there is one
+  }
+  return lines;
+}
+
+TEST(LineCutter, EverySplitOfUtf16GivesTheLinesOfTheSameTextAsUtf8) {
+  const std::vector<std::string> inputs = {"",
+                                           "\n",
+                                           "a",
+                                           "a\n\nb\r\n",
+                                           "ab\ncd",
+                                           "abcdef\ng\n",
+                                           "\xF0\x9F\x98\x80\n\xC3\xA9\n",
+                                           "a\xF0\x9F\x98\x80z\nb",
+                                           "\xE0\xA8\x8A\n\xE0\xA8\x80"};  // U+0A0A, U+0A00
+  for (const std::string& input : inputs) {
+    for (const TextEncoding encoding : {TextEncoding::Utf16Le, TextEncoding::Utf16Be}) {
+      const std::string stored = utf16_mark(encoding) + utf16(input, encoding);
+      for (const uint64_t max_line : {1, 3, 4, 5, 100}) {
+        for (const uint64_t batch_bytes : {1, 3, 4, 100}) {
+          const CutterLimits limits{batch_bytes, max_line, true};
+          // An odd stride leaves out none of the shorter beginnings.
+          const uint64_t stride = stored.size() > 12 ? 37 : 1;
+          for (uint64_t cuts = 0; cuts < uint64_t{1} << (stored.size() - 1); cuts += stride) {
+            ASSERT_EQ(by_line(cut(stored, limits, cuts), true),
+                      utf16_reference(input, encoding, max_line))
+                << "input '" << input << "' max_line " << max_line << " batch_bytes " << batch_bytes
+                << " cuts " << cuts;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(LineCutter, Utf16IsCountedAsUtf8) {
+  const auto encoding = TextEncoding::Utf16Le;
+  const std::string mark = utf16_mark(encoding);
+  const std::string fits = "\xE2\x82\xAC\xE2\x82\xAC\n";
+  const std::string longer = "\xE2\x82\xAC\xE2\x82\xAC.\n";
+  const auto pieces = cut(mark + utf16(fits + longer + fits, encoding), {100, 6, true}, 0);
+  ASSERT_EQ(pieces.size(), 3u);
+  EXPECT_EQ(pieces[0].text, fits);
+  EXPECT_EQ(pieces[1].kind, BatchKind::OversizeLine);
+  EXPECT_EQ(pieces[1].length, 7u);
+  EXPECT_EQ(pieces[2].text, fits);
+  // What is kept of it ends with a character.
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += "\xE2\x82\xAC";
+  const auto kept = cut(mark + utf16(text, encoding), {4096, 100'000, true}, 0);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].length, text.size());
+  EXPECT_EQ(kept[0].text, text.substr(0, LineCutter::kOversizeKept / 3 * 3));
+}
+
+TEST(LineCutter, WhatBreaksOffWithinACharacterIsReplaced) {
+  const auto encoding = TextEncoding::Utf16Be;
+  const std::string stored =
+      utf16_mark(encoding) + utf16("a", encoding) + utf16_units({0xD83D}, encoding) + "\x20";
+  for (const uint64_t max_line : {7, 6}) {
+    const auto pieces = cut(stored, {100, max_line, true}, 0);
+    ASSERT_EQ(pieces.size(), 1u);
+    EXPECT_EQ(pieces[0].kind, max_line == 7 ? BatchKind::Lines : BatchKind::OversizeLine);
+    EXPECT_EQ(pieces[0].text, "a\xEF\xBF\xBD\xEF\xBF\xBD");
+  }
+}
+
+TEST(LineCutter, StreamsThatMayNotBeUtf16AreNot) {
+  const std::string text = "\xFF\xFE" + std::string("a\0\n\0", 4);
+  EXPECT_EQ(by_line(cut(text, {100, 100}, 0)), reference(text, 100));
 }
 
 TEST(LineCutter, BatchesAreFullButNotOverBatchBytes) {
