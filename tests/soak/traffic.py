@@ -90,11 +90,15 @@ class DeadLetters:
 
     def look(self):
         self._take()
-        if os.stat(self._path).st_ino != os.fstat(self._file.fileno()).st_ino:
-            self._take()
-            self._file.close()
-            self._file = open(self._path, "rb")
-            self._take()
+        try:
+            if os.stat(self._path).st_ino != os.fstat(self._file.fileno()).st_ino:
+                self._take()
+                following = open(self._path, "rb")
+                self._file.close()
+                self._file = following
+                self._take()
+        except FileNotFoundError:
+            pass  # just being rotated
         for name, seen in self._seen.items():
             while self.read[name] in seen:
                 seen.remove(self.read[name])
