@@ -280,7 +280,7 @@ void Generation::restore_engine(const Legacy& legacy) {
   for (StateChange& row : load_rows(parts_.store, StateKind::Meta, legacy)) {
     meta.meta = std::move(row.value);
   }
-  passed_over += pipeline_->restore(meta, legacy.rules.get());
+  passed_over += pipeline_->restore(meta);
   if (passed_over > 0) {
     log_info("{} rows of saved state belong to rules that changed or are gone", passed_over);
   }

@@ -63,9 +63,7 @@ Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, std::vector<SourceOptio
 
 Pipeline::~Pipeline() { finish(); }
 
-size_t Pipeline::restore(const EngineChanges& saved, const RuleSet* former) {
-  return engine_->restore(saved, former);
-}
+size_t Pipeline::restore(const EngineChanges& saved) { return engine_->restore(saved); }
 
 void Pipeline::resume(std::vector<PipelineStream> streams) {
   MutexLock lock(streams_mutex_);

@@ -90,9 +90,8 @@ class Pipeline final : public BatchSink {
            PipelineOptions options, const Clock& clock, PipelineClient& client);
   ~Pipeline() override;
 
-  // Before start(): puts saved state back. Returns the number of rows passed over. `former`: the
-  // rules of the pipeline before this one, if there was one.
-  size_t restore(const EngineChanges& saved, const RuleSet* former = nullptr);
+  // Before start(): puts saved state back. Returns the number of rows passed over.
+  size_t restore(const EngineChanges& saved);
   // Before start(), after restore(): takes over the streams of the pipeline before this one, which
   // keep their numbers. REQUIRES: their sources are those of this pipeline.
   void resume(std::vector<PipelineStream> streams);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "rules/hit_translation.h"
 #include "rules/match_event.h"
 
 namespace picket {
@@ -21,6 +22,7 @@ Engine::Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> so
     RuleId rule = rules_->correlations()[i].rule;
     by_fingerprint_.emplace(rules_->rules()[rule].fingerprint, static_cast<uint32_t>(i));
   }
+  pending_.vocabulary = HitVocabulary::of(*rules_).encode();
 }
 
 Engine::~Engine() = default;

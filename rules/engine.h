@@ -111,8 +111,8 @@ class Engine {
   EngineChanges take_changes();
   // Puts back what take_changes() gave, rows in any order. Rows of rules that are gone or mean
   // something else now are passed over; damaged ones too. Returns the number passed over.
-  // `former`: the rules it worked with, if they may be others; hits that wait are then translated.
-  size_t restore(const EngineChanges& saved, const RuleSet* former = nullptr);
+  // Hits that wait are translated to these rules.
+  size_t restore(const EngineChanges& saved);
 
  private:
   // engine.cc: streams, order and groups
@@ -164,7 +164,7 @@ class Engine {
   using NamedStreams = std::vector<std::pair<std::string_view, const StreamState*>>;
   NamedStreams streams_to_save() const;
   std::string encode_meta() const;
-  bool restore_meta(std::string_view meta, const RuleSet* former);
+  bool restore_meta(std::string_view meta);
   bool restore_streams(std::string_view& in, uint32_t version);
   bool restore_cooling(std::string_view& in);
   bool restore_pending(std::string_view& in, HitTranslation* translation);
@@ -183,6 +183,7 @@ class Engine {
     ReorderBuffer hits;
     PendingHit passing;       // into them or out of them
     uint32_t next_place = 0;  // of a new stream
+    std::string vocabulary;   // HitVocabulary of the rules, encoded
   } pending_;
   struct {
     Timestamp mark = Timestamp::min();  // the watermark, which never goes back

@@ -1,50 +1,97 @@
 #include "rules/hit_translation.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "rules/bytes.h"
 
 namespace picket {
 namespace {
 
-// What the hits with this id feed, in terms that both rule sets understand.
-std::vector<uint64_t> fed_by(const RuleSet& rules, RuleId feed) {
+// What a feed means depends on its rule, on its kind, and on what its hits go to.
+uint64_t meaning_of(const RuleSet& rules, RuleId rule, std::string_view kind, RuleId feed) {
   std::vector<uint64_t> fed;
   for (const Feed& to : rules.feeds(feed)) {
     fed.push_back(rules.rules()[rules.correlations()[to.correlation].rule].fingerprint);
   }
   std::ranges::sort(fed);
-  return fed;
+  std::string text(kind);
+  put_bytes(text, rules.rules()[rule].fingerprint);
+  for (const uint64_t fingerprint : fed) put_bytes(text, fingerprint);
+  return XXH3_64bits(text.data(), text.size());
 }
 
 }  // namespace
 
-HitTranslation::HitTranslation(const RuleSet& from, const RuleSet& to)
-    : captures_from_(from.captures().size()) {
-  std::map<uint64_t, RuleId> known;
-  for (size_t id = 0; id < to.rules().size(); ++id) {
-    known.emplace(to.rules()[id].fingerprint, static_cast<RuleId>(id));
-  }
-  for (size_t i = 0; i < from.rules().size(); ++i) {
+// That a rule or a feed of the background feeds others than before does not change what it means.
+HitVocabulary HitVocabulary::of(const RuleSet& rules) {
+  HitVocabulary vocabulary;
+  for (size_t i = 0; i < rules.rules().size(); ++i) {
     const auto id = static_cast<RuleId>(i);
-    const auto same = known.find(from.rules()[i].fingerprint);
-    if (same == known.end()) continue;
-    rules_.emplace(id, same->second);
-    for (const GuardedFeed& guarded : from.guarded_feeds(id)) {
-      for (const GuardedFeed& other : to.guarded_feeds(same->second)) {
-        if (fed_by(from, guarded.feed) != fed_by(to, other.feed)) continue;
-        rules_.emplace(guarded.feed, other.feed);
-      }
+    const uint64_t fingerprint = rules.rules()[i].fingerprint;
+    vocabulary.rules.emplace(id, fingerprint);
+    for (const GuardedFeed& guarded : rules.guarded_feeds(id)) {
+      vocabulary.rules.emplace(guarded.feed, meaning_of(rules, id, "guarded", guarded.feed));
     }
-    const RuleId background = from.background_feed(id);
-    const RuleId other = to.background_feed(same->second);
-    if (background != 0 && other != 0) rules_.emplace(background, other);
+    const RuleId background = rules.background_feed(id);
+    if (background != 0) {
+      std::string text = "background";
+      put_bytes(text, fingerprint);
+      vocabulary.rules.emplace(background, XXH3_64bits(text.data(), text.size()));
+    }
+  }
+  for (const FieldId field : rules.captures()) {
+    vocabulary.captures.emplace_back(rules.fields().name(field));
+  }
+  return vocabulary;
+}
+
+std::string HitVocabulary::encode() const {
+  std::string text;
+  put_bytes(text, static_cast<uint32_t>(rules.size()));
+  for (const auto& [id, meaning] : rules) {
+    put_bytes(text, id);
+    put_bytes(text, meaning);
+  }
+  put_bytes(text, static_cast<uint32_t>(captures.size()));
+  for (const std::string& name : captures) put_text(text, name);
+  return text;
+}
+
+std::optional<HitVocabulary> HitVocabulary::decode(std::string_view text) {
+  HitVocabulary vocabulary;
+  uint32_t count = 0;
+  if (!take_bytes(text, count)) return std::nullopt;
+  for (uint32_t i = 0; i < count; ++i) {
+    RuleId id = 0;
+    uint64_t meaning = 0;
+    if (!take_bytes(text, id) || !take_bytes(text, meaning)) return std::nullopt;
+    vocabulary.rules.emplace(id, meaning);
+  }
+  if (!take_bytes(text, count)) return std::nullopt;
+  for (uint32_t i = 0; i < count; ++i) {
+    std::string_view name;
+    if (!take_text(text, name)) return std::nullopt;
+    vocabulary.captures.emplace_back(name);
+  }
+  if (!text.empty()) return std::nullopt;
+  return vocabulary;
+}
+
+HitTranslation::HitTranslation(const HitVocabulary& from, const HitVocabulary& to)
+    : captures_from_(from.captures.size()) {
+  std::map<uint64_t, RuleId> known;
+  for (const auto& [id, meaning] : to.rules) known.emplace(meaning, id);
+  for (const auto& [id, meaning] : from.rules) {
+    const auto same = known.find(meaning);
+    if (same != known.end()) rules_.emplace(id, same->second);
   }
   for (size_t i = 0; i < captures_from_; ++i) {
-    const auto field = to.fields().find(from.fields().name(from.captures()[i]));
-    const auto place = std::ranges::find(to.captures(), field.value_or(FieldId{}));
-    if (!field || place == to.captures().end()) continue;
-    captures_.emplace(static_cast<uint16_t>(i),
-                      static_cast<uint16_t>(place - to.captures().begin()));
+    const auto place = std::ranges::find(to.captures, from.captures[i]);
+    if (place == to.captures.end()) continue;
+    captures_.emplace(static_cast<uint16_t>(i), static_cast<uint16_t>(place - to.captures.begin()));
   }
 }
 

@@ -8,13 +8,12 @@
 //   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order, u64 identity,
 //     u32 place, bool ended): streams
 //   u32 n, n x (text GroupKey, i64 until): alerts that may not open again yet
-//   u64 rule set fingerprint
+//   text HitVocabulary, empty when no hit waits
 //   u32 n, n x (i64 key, i64 time, u32 place, u64 order, text record): hits in the reorder buffer
 // Each value ends in a hash of its key and the bytes before, so that a damaged row is not believed.
 // Volume: a row per group that took a hit since the last commit, typically a few hundred bytes.
 // A reader passes over rows that it cannot read or whose rule is gone, and counts them; rows of
-// another version are passed over too, and so are hits of another rule set (rule ids would mean
-// other rules) unless that is at hand (hit_translation.h).
+// another version are passed over too. Hits of another rule set are translated (hit_translation.h).
 //
 // Tested by snapshot_test.cc.
 #include <xxhash.h>
@@ -28,7 +27,8 @@
 namespace picket {
 namespace {
 
-// In 1 the streams ended with their order, and their place was that in the list.
+// In 1 the streams ended with their order, and their place was that in the list; and instead of the
+// vocabulary there was the fingerprint of the rule set.
 constexpr uint32_t kMetaVersion = 2;
 // 1 had no version: such rows began with the time of the last hit, in milliseconds. Up to 2,
 // `absence` knew of several that wait only the oldest and the newest.
@@ -134,7 +134,7 @@ std::string Engine::encode_meta() const {
     put_text(meta, key.encode());
     put_bytes(meta, to_ms(until));
   }
-  put_bytes(meta, rules_->fingerprint());
+  put_text(meta, pending_.hits.empty() ? "" : pending_.vocabulary);
   put_bytes(meta, static_cast<uint32_t>(pending_.hits.size()));
   pending_.hits.for_each([&meta](const PendingHit& hit) {
     put_bytes(meta, to_ms(hit.key));
@@ -147,11 +147,11 @@ std::string Engine::encode_meta() const {
   return meta;
 }
 
-size_t Engine::restore(const EngineChanges& saved, const RuleSet* former) {
+size_t Engine::restore(const EngineChanges& saved) {
   size_t passed_over = 0;
   for (const auto& row : saved.groups) passed_over += !restore_group(row);
   for (const auto& row : saved.alerts) passed_over += !restore_alert(row);
-  if (!saved.meta.empty()) passed_over += !restore_meta(saved.meta, former);
+  if (!saved.meta.empty()) passed_over += !restore_meta(saved.meta);
   return passed_over;
 }
 
@@ -213,7 +213,7 @@ bool Engine::restore_alert(const EngineChanges::Row& row) {
   return true;
 }
 
-bool Engine::restore_meta(std::string_view in, const RuleSet* former) {
+bool Engine::restore_meta(std::string_view in) {
   uint32_t version = 0;
   int64_t mark = 0;
   if (!unseal(kMetaKey, in) || !take_bytes(in, version) || version < 1 || version > kMetaVersion ||
@@ -221,12 +221,18 @@ bool Engine::restore_meta(std::string_view in, const RuleSet* former) {
     return false;
   }
   time_.mark = timestamp_ms(mark);
-  uint64_t fingerprint = 0;
-  if (!restore_streams(in, version) || !restore_cooling(in) || !take_bytes(in, fingerprint))
-    return false;
-  if (fingerprint == rules_->fingerprint()) return restore_pending(in, nullptr);
-  if (former == nullptr || fingerprint != former->fingerprint()) return false;
-  HitTranslation translation(*former, *rules_);
+  if (!restore_streams(in, version) || !restore_cooling(in)) return false;
+  if (version == 1) {
+    uint64_t fingerprint = 0;
+    if (!take_bytes(in, fingerprint) || fingerprint != rules_->fingerprint()) return false;
+    return restore_pending(in, nullptr);
+  }
+  std::string_view written;
+  if (!take_text(in, written)) return false;
+  if (written.empty() || written == pending_.vocabulary) return restore_pending(in, nullptr);
+  const std::optional<HitVocabulary> former = HitVocabulary::decode(written);
+  if (!former) return false;
+  HitTranslation translation(*former, HitVocabulary::of(*rules_));
   return restore_pending(in, &translation);
 }
 

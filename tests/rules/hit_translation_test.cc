@@ -37,14 +37,14 @@ correlation: {type: event_count, rules: [aside], group-by: [other], timespan: 30
 )";
 
 // What comes of three lines, two of which wait while `before` becomes `after`.
-std::string opened(const std::string& before, const std::string& after, bool translate) {
+std::string opened(const std::string& before, const std::string& after) {
   const auto old_rules = make_rules(before);
   const auto new_rules = make_rules(after);
   const EngineOptions engine{.live = false, .track_changes = true};
   EngineRun first(old_rules, {.engine = engine, .lateness = Duration(10'000)});
   first.lines(test_line(1'000, "a") + test_line(2'000, "a"));
   EngineRun second(new_rules, {.engine = engine, .streams = 0});
-  second.engine.restore(first.engine.take_changes(), translate ? old_rules.get() : nullptr);
+  EXPECT_EQ(second.engine.restore(first.engine.take_changes()), 0U);
   second.engine.add_stream(0, Duration(10'000));
   second.lines(test_line(3'000, "a"));
   second.finish();
@@ -57,11 +57,9 @@ std::string opened(const std::string& before, const std::string& after, bool tra
 
 TEST(HitTranslation, RulesThatStayGetWhatWaits) {
   const std::string more = std::string(kOther) + kSteady;
-  EXPECT_EQ(opened(kSteady, more, true), opened(kSteady, kSteady, true));
-  EXPECT_EQ(opened(more, kSteady, true), opened(kSteady, kSteady, true));
-  EXPECT_NE(opened(kSteady, kSteady, true), "");
-  // Without the former rules their numbers mean nothing.
-  EXPECT_EQ(opened(kSteady, more, false), "");
+  EXPECT_EQ(opened(kSteady, more), opened(kSteady, kSteady));
+  EXPECT_EQ(opened(more, kSteady), opened(kSteady, kSteady));
+  EXPECT_NE(opened(kSteady, kSteady), "");
 }
 
 TEST(HitTranslation, WhatIsOfNoUseIsLeftOut) {
@@ -74,11 +72,28 @@ TEST(HitTranslation, WhatIsOfNoUseIsLeftOut) {
   writer.rules({0});
   writer.finish();
   std::string same = record;
-  EXPECT_TRUE(HitTranslation(*rules, *rules).translate(same));
+  const HitVocabulary ours = HitVocabulary::of(*rules);
+  EXPECT_TRUE(HitTranslation(ours, ours).translate(same));
   EXPECT_EQ(same, record);
-  EXPECT_FALSE(HitTranslation(*rules, *others).translate(record));
+  EXPECT_FALSE(HitTranslation(ours, HitVocabulary::of(*others)).translate(record));
   std::string damaged = "x";
-  EXPECT_FALSE(HitTranslation(*rules, *rules).translate(damaged));
+  EXPECT_FALSE(HitTranslation(ours, ours).translate(damaged));
+}
+
+TEST(HitTranslation, TheVocabularyRoundTripsAndDamageIsNoticed) {
+  const auto rules = make_rules(std::string(kOther) + kSteady);
+  const HitVocabulary vocabulary = HitVocabulary::of(*rules);
+  EXPECT_GT(vocabulary.rules.size(), rules->rules().size()) << "feeds have numbers, too";
+  EXPECT_FALSE(vocabulary.captures.empty());
+  const std::string text = vocabulary.encode();
+  const auto read = HitVocabulary::decode(text);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->rules, vocabulary.rules);
+  EXPECT_EQ(read->captures, vocabulary.captures);
+  for (size_t length = 0; length < text.size(); ++length) {
+    EXPECT_FALSE(HitVocabulary::decode(text.substr(0, length)));
+  }
+  EXPECT_FALSE(HitVocabulary::decode(text + "x"));
 }
 
 }  // namespace
