@@ -24,6 +24,8 @@ constexpr std::chrono::seconds kRetryAfter{1};
 constexpr uint64_t kSegmentBytes = 64 << 20;
 // So that removing what is done with makes room in good time.
 constexpr uint64_t kSegmentsMin = 8;
+// As many as the pipeline's queue takes at once, about.
+constexpr int kRecordsPerTurn = 256;
 
 // Nothing when it is not of that form, as without a checkpoint.
 std::optional<uint64_t> decode_offset(std::string_view text) {
@@ -84,7 +86,7 @@ asio::awaitable<void> SpoolFeed::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   start();
   for (;;) {
-    const Turn outcome = turn();
+    const Turn outcome = turns();
     if (outcome == Turn::Closed) co_return;
     if (outcome == Turn::More) {
       // The other inputs run on this thread too.
@@ -109,6 +111,18 @@ asio::awaitable<void> SpoolFeed::pause(Turn outcome) {
     co_await bell_->timer.async_wait(asio::as_tuple(asio::use_awaitable));
     bell_->rung = false;
   }
+}
+
+// Records are as small as what senders send. A file's turn is a whole batch: beside a busy one, a
+// record at a time would never catch up, and time would not pass for anybody.
+SpoolFeed::Turn SpoolFeed::turns() {
+  const uint64_t before = bytes_read_;
+  Turn outcome = Turn::More;
+  for (int i = 0; i < kRecordsPerTurn && outcome == Turn::More; ++i) {
+    if (bytes_read_ - before >= context_.batch_bytes) break;
+    outcome = turn();
+  }
+  return outcome;
 }
 
 SpoolFeed::Turn SpoolFeed::turn() {

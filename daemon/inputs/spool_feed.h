@@ -58,6 +58,7 @@ class SpoolFeed {
     bool rung = false;
   };
 
+  Turn turns();
   boost::asio::awaitable<void> pause(Turn turn);
   bool push(LineBatch batch);
   bool push_oversize();
