@@ -37,6 +37,8 @@ void* operator new(size_t size) { return counted(size); }
 void* operator new[](size_t size) { return counted(size); }
 void* operator new(size_t size, std::align_val_t alignment) { return counted(size, alignment); }
 void* operator new[](size_t size, std::align_val_t alignment) { return counted(size, alignment); }
+void* operator new(size_t size, const std::nothrow_t& /*tag*/) noexcept { return counted(size); }
+void* operator new[](size_t size, const std::nothrow_t& /*tag*/) noexcept { return counted(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t /*size*/) noexcept { std::free(memory); }

@@ -45,7 +45,7 @@ class FakeFile final : public DiskFile {
     const std::string_view bytes = content_->bytes;
     if (offset > bytes.size() || !bytes.substr(0, offset).ends_with(before)) return std::nullopt;
     const size_t count = std::min<size_t>(into.size(), bytes.size() - offset);
-    std::memcpy(into.data(), bytes.data() + offset, count);
+    std::ranges::copy(bytes.substr(offset, count), into.begin());
     if (const auto hook = disk_.hooks.read) hook(offset);  // a copy: the hook may replace itself
     return count;
   }
