@@ -370,9 +370,17 @@ bool FileSet::will_be_followed(const Rest& rest) const {
 // original may have lost its name, or cannot be opened yet.
 FileSet::Kinship FileSet::kinship(const std::string& path, const DiskFile& file,
                                   const FileInfo& info) const {
-  for (const auto& [key, known] : unsettled()) {
-    if (!made_from(path, key) || !may_be_copy(known, info)) continue;
-    if (content_matches(known, file)) return Kinship::Longer;
+  const auto is_copy = [&](const FileCheckpoint& known) {
+    return may_be_copy(known, info) && content_matches(known, file);
+  };
+  for (const auto& [key, known] : start_up_.pending) {
+    if (made_from(path, key) && is_copy(known)) return Kinship::Longer;
+  }
+  // By name first: each file of a thousand that are opened at a start comes here.
+  for (const auto& [key, value] : start_up_.remembered) {
+    if (!made_from(path, key) || start_up_.pending.contains(key)) continue;
+    const auto known = decode_checkpoint(value);
+    if (known && is_copy(*known)) return Kinship::Longer;
   }
   for (const auto& [id, original] : files_) {
     if (!made_from(path, original->state.origin)) continue;
