@@ -69,8 +69,14 @@ start() {
 
 has_read() { grep -qF "\"line\":\"no event: $2\"" "$1"/dead_letter.jsonl*; }
 
-# A rotated file is looked for once a checkpoint of it is committed, and not before.
-is_committed() { grep -qa ' follow ' "$1"/state/picket.db*; }
+# A rotated file is looked for once a checkpoint of it is committed, and not before. SQLite is asked,
+# since its files also hold what was written for a commit that a crash cut short.
+is_committed() {
+  python3 -c 'import sqlite3, sys
+store = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+sys.exit(not any(b" follow " in value for (value,) in store.execute("SELECT value FROM checkpoint")))' \
+    "$1/state/picket.db"
+}
 
 # write_log NAME ROTATE: the log grows piece by piece, and is rotated in the middle.
 write_log() {

@@ -79,12 +79,9 @@ all_begun() {
 
 is_complete() { [ "$(wc -l <"$mode/dead_letter.jsonl")" -ge "$written" ]; }
 
-# The dated names count in seconds.
-is_new_second() {
-  local now
-  now=$(date +%s)
-  [ "$now" != "$second" ] && second=$now
-}
+# The dated names count in seconds, and `second` is no earlier than that of the last one. The clock
+# that logrotate looks at is a tick behind.
+is_new_second() { [ "$(date +%s%3N)" -gt $((second * 1000 + 1100)) ]; }
 
 # rotate: as cron does it, by force. Unless logrotate compresses or cuts at once, the writer goes on
 # for a while in the file it has open.
@@ -101,6 +98,7 @@ rotate() {
   if [[ $mode == *dated ]]; then eventually 10 "the clock goes on" is_new_second; fi
   logrotate -f -s "$mode/logrotate.state" "$mode/logrotate.conf" >>"$mode/logrotate.log" 2>&1 ||
     fail "$mode: logrotate: $(tail -n 3 "$mode/logrotate.log")"
+  second=$(date +%s)
   if [ "$mode" = create ] || [ "$mode" = delaycompress ]; then write $((RANDOM % 20)); fi
   reopen
 }
