@@ -120,6 +120,7 @@ void parse_sections(MapReader& reader, Settings& settings, Diagnostics& diagnost
     MapReader state(*node, "state", diagnostics);
     settings.state.path = state.string("path", "");
     settings.state.memory_max = state.bytes("memory_max", settings.state.memory_max);
+    settings.state.pending_max = state.bytes("pending_max", settings.state.pending_max);
     settings.state.commit_interval =
         state.duration("commit_interval", settings.state.commit_interval);
     state.finish();

@@ -52,6 +52,7 @@ struct OutputSettings {
 struct StateSettings {
   std::string path = {};  // empty: $STATE_DIRECTORY/picket.db, else ./picket.db
   uint64_t memory_max = 64 << 20;
+  uint64_t pending_max = 128 << 20;
   std::chrono::milliseconds commit_interval{1000};
 };
 

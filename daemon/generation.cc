@@ -254,6 +254,7 @@ void Generation::build_pipeline() {
                           .queue_bytes = settings.pipeline.queue_bytes,
                           .max_future_skew = settings.max_future_skew};
   options.engine.memory_max = settings.state.memory_max;
+  options.engine.pending_max = settings.state.pending_max;
   pipeline_ = std::make_unique<Pipeline>(plan_->rules, source_options(*plan_), options,
                                          parts_.clock, *keeper_);
   keeper_->watch(*pipeline_);
@@ -279,6 +280,9 @@ void Generation::restore_engine(const Legacy& legacy) {
   EngineChanges meta;
   for (StateChange& row : load_rows(parts_.store, StateKind::Meta, legacy)) {
     meta.meta = std::move(row.value);
+  }
+  for (StateChange& row : load_rows(parts_.store, StateKind::Hit, legacy)) {
+    meta.hits.push_back({std::move(row.key), std::move(row.value), false});
   }
   passed_over += pipeline_->restore(meta);
   if (passed_over > 0) {

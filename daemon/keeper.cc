@@ -242,6 +242,7 @@ void Keeper::collect(Engine& engine) {
   };
   for (auto& row : changes.groups) add(StateKind::Group, std::move(row));
   for (auto& row : changes.alerts) add(StateKind::Alert, std::move(row));
+  for (auto& row : changes.hits) add(StateKind::Hit, std::move(row));
   std::vector<StateChange> outgoing;
   outbox_.collect(acked_by(parts_.deliveries), outgoing);
   for (StateChange& row : outgoing) {

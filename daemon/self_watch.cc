@@ -46,6 +46,10 @@ constexpr std::array<Description, kProblems> kDescriptions = {{
     {"picket_input_silent", "PicketInputSilent", "source", Level::Medium, false,
      "Nothing came from an input that should not be silent",
      "Check that its sender runs and that the paths or addresses are right."},
+    {"picket_inputs_apart", "PicketInputsApart", nullptr, Level::Medium, true,
+     "Inputs are too far apart in event time: events were judged out of order, so patterns over "
+     "several inputs may be missed",
+     "Look for the input that is far behind, or raise state.pending_max."},
     {"picket_input_failing", "PicketInputFailing", "source", Level::Medium, false,
      "An input cannot be read or cannot write its spool", "Mend what the description names."},
     {"picket_state_failing", "PicketStateFailing", nullptr, Level::High, false,
@@ -154,6 +158,11 @@ void SelfWatch::find(const Snapshot& snapshot, std::vector<Finding>& findings) {
   const std::string& state = snapshot.checkpoints.last_error;
   findings.push_back(
       {.problem = SelfProblem::StateFailing, .wrong = !state.empty(), .detail = state});
+  const uint64_t early = risen({SelfProblem::InputsApart, ""}, snapshot.engine.hits_released_early);
+  findings.push_back({.problem = SelfProblem::InputsApart,
+                      .wrong = early > 0,
+                      .events = early,
+                      .detail = "too many hits waited for events of an input that is behind"});
   const DeadLetterFileStats& dead = snapshot.dead_letter_file;
   const uint64_t lost = risen({SelfProblem::DeadLettersDropped, ""}, dead.kept ? dead.dropped : 0);
   findings.push_back({.problem = SelfProblem::DeadLettersDropped,

@@ -43,6 +43,7 @@ enum class SelfProblem : uint8_t {
   LedgerUnbalanced,    // lines vanished or were counted twice
   InputBehind,         // too much, or for too long, unread
   InputSilent,         // nothing came for silent_after
+  InputsApart,         // hits were judged out of the order of event time
   InputFailing,        // reading, or writing the spool, fails
   StateFailing,        // the state file cannot be written
   DeadLettersDropped,  // the dead letter file did not take them

@@ -35,8 +35,8 @@ constexpr int kFormat = 1;
 constexpr int kApplicationId = 0x7069636b;  // "pick"
 constexpr int kBusyTimeoutMs = 2000;
 constexpr int kDamagedNamesMax = 1000;
-constexpr std::array<const char*, 6> kTables = {"checkpoint", "group_state", "alert",
-                                                "meta",       "outbox",      "self_alert"};
+constexpr std::array<const char*, 7> kTables = {"checkpoint", "group_state", "alert",      "meta",
+                                                "outbox",     "self_alert",  "waiting_hit"};
 
 class SqliteCategory final : public std::error_category {
  public:

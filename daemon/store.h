@@ -2,8 +2,8 @@
 //
 // A commit carries rows of a few kinds; each kind is a table of (key BLOB, value BLOB). What the
 // bytes mean is the business of whoever made them (inputs for checkpoints, the engine for groups,
-// alerts and its own meta row, the outbox for alerts on their way, the keeper for those about
-// picket itself), so a new kind of state needs no new SQL.
+// alerts, hits that wait and its own meta row, the outbox for alerts on their way, the keeper for
+// those about picket itself), so a new kind of state needs no new SQL.
 //
 // A damaged or newer file: open() moves a damaged one aside (name + ".damaged-<n>") and starts
 // empty, reporting it in `notice`; a file of a newer format version is refused with a diagnostic.
@@ -21,7 +21,7 @@
 
 namespace picket {
 
-enum class StateKind : uint8_t { Checkpoint, Group, Alert, Meta, Outbox, SelfAlert };
+enum class StateKind : uint8_t { Checkpoint, Group, Alert, Meta, Outbox, SelfAlert, Hit };
 
 // An upsert, or a delete when `erase`.
 struct StateChange {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "rules/hit_translation.h"
 #include "rules/match_event.h"
 
 namespace picket {
@@ -22,7 +21,6 @@ Engine::Engine(std::shared_ptr<const RuleSet> rules, std::vector<std::string> so
     RuleId rule = rules_->correlations()[i].rule;
     by_fingerprint_.emplace(rules_->rules()[rule].fingerprint, static_cast<uint32_t>(i));
   }
-  pending_.vocabulary = HitVocabulary::of(*rules_).encode();
 }
 
 Engine::~Engine() = default;
@@ -156,9 +154,13 @@ void Engine::release(bool all, std::vector<AlertEvent>& out) {
   auto [mark, single] = watermark();
   time_.mark = std::max(time_.mark, mark);
   while (!pending_.hits.empty()) {
-    Timestamp key = pending_.hits.first_key();
-    if (!all && key > time_.mark) break;
-    if (!all && key == time_.mark && !single) break;
+    const Timestamp key = pending_.hits.first_key();
+    const bool due = all || key < time_.mark || (key == time_.mark && single);
+    if (!due && !too_many_wait()) break;
+    if (!due) {
+      ++stats_.hits_released_early;
+      time_.mark = key;
+    }
     pending_.hits.pop(pending_.passing);
     apply(pending_.passing.key, pending_.passing.time, pending_.passing.record, out);
   }
@@ -166,6 +168,12 @@ void Engine::release(bool all, std::vector<AlertEvent>& out) {
   run_timers(time_.mark, out);
   resolve_due(time_.mark, out);
   cooling_.forget_before(time_.mark);
+}
+
+// A stream that lies far behind in event time holds back what all others have.
+bool Engine::too_many_wait() const {
+  return pending_.hits.bytes() > options_.pending_max ||
+         pending_.hits.size() >= ReorderBuffer::kSlotsMax;
 }
 
 void Engine::advance(Timestamp now, std::vector<AlertEvent>& out) {
@@ -212,6 +220,7 @@ const EngineStats& Engine::stats() {
     stats_.rules[rule].state_bytes += group.charged;
   });
   stats_.hits_pending = pending_.hits.size();
+  stats_.hits_pending_bytes = pending_.hits.bytes();
   stats_.watermark = time_.mark;
   return stats_;
 }

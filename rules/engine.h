@@ -39,7 +39,6 @@
 
 namespace picket {
 
-class HitTranslation;
 class MatchEvent;
 
 // The opening of an alert, as correlations that count its rule see it.
@@ -111,7 +110,7 @@ class Engine {
   EngineChanges take_changes();
   // Puts back what take_changes() gave, rows in any order. Rows of rules that are gone or mean
   // something else now are passed over; damaged ones too. Returns the number passed over.
-  // Hits that wait are translated to these rules.
+  // Hits that wait are translated to these rules; they are restored by one call, as are all hits.
   size_t restore(const EngineChanges& saved);
 
  private:
@@ -120,6 +119,7 @@ class Engine {
   void take_hit(StreamState& stream, const HitBatch& batch, const Hit& hit,
                 std::vector<AlertEvent>& out);
   void release(bool all, std::vector<AlertEvent>& out);
+  bool too_many_wait() const;
   // The watermark over all streams, and whether a single stream decides it.
   std::pair<Timestamp, bool> watermark();
   void apply(Timestamp key, Timestamp time, std::string_view record, std::vector<AlertEvent>& out);
@@ -167,7 +167,10 @@ class Engine {
   bool restore_meta(std::string_view meta);
   bool restore_streams(std::string_view& in, uint32_t version);
   bool restore_cooling(std::string_view& in);
-  bool restore_pending(std::string_view& in, HitTranslation* translation);
+  bool restore_pending(std::string_view& in);  // of a meta row of version 1
+  void save_hits(std::vector<EngineChanges::Row>& rows);
+  size_t restore_hits(const std::vector<EngineChanges::Row>& rows);
+  const std::string& vocabulary();
 
   const RuleHead& head(const CorrelationProgram& program) const {
     return *rules_->rules()[program.rule].head;
@@ -183,7 +186,8 @@ class Engine {
     ReorderBuffer hits;
     PendingHit passing;       // into them or out of them
     uint32_t next_place = 0;  // of a new stream
-    std::string vocabulary;   // HitVocabulary of the rules, encoded
+    std::string vocabulary;   // HitVocabulary of the rules, encoded; empty until it is needed
+    bool vocabulary_saved = false;
   } pending_;
   struct {
     Timestamp mark = Timestamp::min();  // the watermark, which never goes back

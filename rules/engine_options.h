@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct EngineOptions {
   // Open alerts at once. Beyond that, or when their groups hold half of memory_max, the least
   // severe give way: newcomers that are no more severe do not open, others end one early.
   size_t alerts_max = 10'000;
+  // Memory for hits that wait for their turn. Beyond that the first of them wait no longer.
+  size_t pending_max = std::numeric_limits<size_t>::max();
   // Live: idle streams do not hold the watermark back, and the wall clock moves it on while they
   // are. Replay: every stream that has not ended counts.
   bool live = true;
@@ -35,7 +38,8 @@ struct EngineChanges {
   };
   std::vector<Row> groups;
   std::vector<Row> alerts;
-  std::string meta;  // streams, pending hits and counters; one row
+  std::vector<Row> hits;  // that wait in the reorder buffer, and what the numbers in them mean
+  std::string meta;       // time, streams and cooldowns; one row
 };
 
 }  // namespace picket

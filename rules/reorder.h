@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,21 +33,31 @@ struct PendingHit {
   std::string record;
 };
 
-// Hits that left leave their memory to those that come.
+// Each hit that waits has a place of its own, a slot; hits that left leave theirs, with its memory,
+// to those that come. So what is saved, a row for each slot, is no more than what ever waited at
+// once.
 class ReorderBuffer {
  public:
+  static constexpr uint32_t kSlotsMax = 1 << 22;
+
   void push(const PendingHit& hit);
   bool empty() const { return heap_.empty(); }
   size_t size() const { return heap_.size(); }
+  // What those that wait take in memory.
+  size_t bytes() const { return bytes_; }
   // The key that comes first. REQUIRES: !empty().
   Timestamp first_key() const { return heap_.front().key; }
   // Takes the hit that comes first. REQUIRES: !empty().
   void pop(PendingHit& out);
-  // Calls `visit` for every hit, in no particular order.
-  template <class Visit>
-  void for_each(const Visit& visit) const {
-    for (const Place& place : heap_) visit(slots_[place.slot]);
-  }
+
+  // Calls `visit` for every slot that has changed since the last call, with the hit that waits
+  // there now, or null when none does any more and there was one before.
+  void take_changes(const std::function<void(uint32_t slot, const PendingHit* hit)>& visit);
+  // Puts back what take_changes() gave; `changed`: it is to be given again, as another. A slot
+  // whose hit is of no use any more is given as one where none waits. False: there is no such slot,
+  // or it is taken.
+  bool restore(uint32_t slot, const PendingHit& hit, bool changed);
+  bool restore_empty(uint32_t slot);
 
  private:
   struct Place {
@@ -55,11 +66,26 @@ class ReorderBuffer {
     uint32_t place = 0;
     uint32_t slot = 0;
   };
+  struct Slot {
+    PendingHit hit;
+    bool waits = false;
+    bool saved = false;    // take_changes() gave a hit here last
+    bool changed = false;  // since
+  };
   static bool comes_later(const Place& a, const Place& b);
+  static size_t size_of(const PendingHit& hit);
+  void enter(uint32_t slot, const PendingHit& hit);
+  void mark_changed(uint32_t slot);
+  void make_slot(uint32_t slot);
+  bool claim_saved(uint32_t slot);
+  void give_back();
 
   std::vector<Place> heap_;
-  std::vector<PendingHit> slots_;
-  std::vector<uint32_t> free_;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;     // in no particular order; those in use since are passed over
+  std::vector<uint32_t> changed_;  // since take_changes(), each once
+  size_t saved_ = 0;               // slots
+  size_t bytes_ = 0;
 };
 
 // What the engine knows of one stream.

@@ -2,18 +2,19 @@
 //
 // Format: one row per changed group (key: GroupKey; value: u32 version, last hit, rank in the
 // table, state, dossier, and when the group waits for a moment that moment and the group's values),
-// one per changed alert (key: GroupKey; value: AlertTable::encode), and one meta row, rewritten
-// each time:
+// one per changed alert (key: GroupKey; value: AlertTable::encode), one per changed slot of the
+// reorder buffer (key: u32 slot, most significant byte first; value: i64 key, i64 time, u32 place,
+// u64 order, text record), with one row of what the numbers in those records mean (key "rules";
+// value: HitVocabulary), and one meta row, rewritten each time:
 //   u32 version, i64 watermark
 //   u32 n, n x (text source, bool has lateness, i64 lateness, i64 newest, u64 order, u64 identity,
 //     u32 place, bool ended): streams
 //   u32 n, n x (text GroupKey, i64 until): alerts that may not open again yet
-//   text HitVocabulary, empty when no hit waits
-//   u32 n, n x (i64 key, i64 time, u32 place, u64 order, text record): hits in the reorder buffer
 // Each value ends in a hash of its key and the bytes before, so that a damaged row is not believed.
-// Volume: a row per group that took a hit since the last commit, typically a few hundred bytes.
-// A reader passes over rows that it cannot read or whose rule is gone, and counts them; rows of
-// another version are passed over too. Hits of another rule set are translated (hit_translation.h).
+// Volume: a row per group that took a hit since the last commit, and a row per hit that did not
+// pass between two commits, typically a few hundred bytes each. A reader passes over rows that it
+// cannot read or whose rule is gone, and counts them; rows of another version are passed over too.
+// Hits of another rule set are translated (hit_translation.h).
 //
 // Tested by snapshot_test.cc.
 #include <xxhash.h>
@@ -27,13 +28,15 @@
 namespace picket {
 namespace {
 
-// In 1 the streams ended with their order, and their place was that in the list; and instead of the
-// vocabulary there was the fingerprint of the rule set.
+// In 1 the streams ended with their order, and their place was that in the list; and behind the
+// cooldowns came the fingerprint of the rule set and the hits that wait, as u32 n and n values of
+// what are rows of their own now.
 constexpr uint32_t kMetaVersion = 2;
 // 1 had no version: such rows began with the time of the last hit, in milliseconds. Up to 2,
 // `absence` knew of several that wait only the oldest and the newest.
 constexpr uint32_t kGroupVersion = 3;
 constexpr std::string_view kMetaKey = "meta";
+constexpr std::string_view kVocabularyKey = "rules";
 constexpr size_t kFormerStreamsMax = 256;
 
 uint64_t hash_of(std::string_view key, std::string_view value) {
@@ -41,6 +44,31 @@ uint64_t hash_of(std::string_view key, std::string_view value) {
 }
 
 void seal(std::string_view key, std::string& value) { put_bytes(value, hash_of(key, value)); }
+
+std::string slot_key(uint32_t slot) {
+  std::string key;
+  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(slot >> shift);
+  return key;
+}
+
+std::optional<uint32_t> slot_of(std::string_view key) {
+  if (key.size() != sizeof(uint32_t)) return std::nullopt;
+  uint32_t slot = 0;
+  for (const char byte : key) slot = slot << 8 | static_cast<uint8_t>(byte);
+  return slot;
+}
+
+bool take_pending(std::string_view& in, PendingHit& hit) {
+  int64_t key = 0;
+  int64_t time = 0;
+  if (!take_bytes(in, key) || !take_bytes(in, time) || !take_bytes(in, hit.place) ||
+      !take_bytes(in, hit.order) || !take_text(in, hit.record)) {
+    return false;
+  }
+  hit.key = timestamp_ms(key);
+  hit.time = timestamp_ms(time);
+  return true;
+}
 
 // Takes the hash off; false when it is not that of the rest.
 bool unseal(std::string_view key, std::string_view& value) {
@@ -91,8 +119,33 @@ EngineChanges Engine::take_changes() {
     changes.alerts.push_back({std::move(key), std::move(value), active == nullptr});
   }
   changed_alerts_.clear();
+  save_hits(changes.hits);
   changes.meta = encode_meta();
   return changes;
+}
+
+const std::string& Engine::vocabulary() {
+  if (pending_.vocabulary.empty()) pending_.vocabulary = HitVocabulary::of(*rules_).encode();
+  return pending_.vocabulary;
+}
+
+void Engine::save_hits(std::vector<EngineChanges::Row>& rows) {
+  pending_.hits.take_changes([&rows](uint32_t slot, const PendingHit* hit) {
+    EngineChanges::Row row{.key = slot_key(slot), .value = {}, .erase = hit == nullptr};
+    if (hit != nullptr) {
+      put_bytes(row.value, to_ms(hit->key));
+      put_bytes(row.value, to_ms(hit->time));
+      put_bytes(row.value, hit->place);
+      put_bytes(row.value, hit->order);
+      put_text(row.value, hit->record);
+      seal(row.key, row.value);
+    }
+    rows.push_back(std::move(row));
+  });
+  if (rows.empty() || std::exchange(pending_.vocabulary_saved, true)) return;
+  EngineChanges::Row meaning{.key = std::string(kVocabularyKey), .value = vocabulary()};
+  seal(meaning.key, meaning.value);
+  rows.push_back(std::move(meaning));
 }
 
 // Those that may go on, and those of which something may still wait: as far as time has not got to
@@ -134,15 +187,6 @@ std::string Engine::encode_meta() const {
     put_text(meta, key.encode());
     put_bytes(meta, to_ms(until));
   }
-  put_text(meta, pending_.hits.empty() ? "" : pending_.vocabulary);
-  put_bytes(meta, static_cast<uint32_t>(pending_.hits.size()));
-  pending_.hits.for_each([&meta](const PendingHit& hit) {
-    put_bytes(meta, to_ms(hit.key));
-    put_bytes(meta, to_ms(hit.time));
-    put_bytes(meta, hit.place);
-    put_bytes(meta, hit.order);
-    put_text(meta, hit.record);
-  });
   seal(kMetaKey, meta);
   return meta;
 }
@@ -152,7 +196,7 @@ size_t Engine::restore(const EngineChanges& saved) {
   for (const auto& row : saved.groups) passed_over += !restore_group(row);
   for (const auto& row : saved.alerts) passed_over += !restore_alert(row);
   if (!saved.meta.empty()) passed_over += !restore_meta(saved.meta);
-  return passed_over;
+  return passed_over + restore_hits(saved.hits);
 }
 
 bool Engine::restore_group(const EngineChanges::Row& row) {
@@ -222,18 +266,10 @@ bool Engine::restore_meta(std::string_view in) {
   }
   time_.mark = timestamp_ms(mark);
   if (!restore_streams(in, version) || !restore_cooling(in)) return false;
-  if (version == 1) {
-    uint64_t fingerprint = 0;
-    if (!take_bytes(in, fingerprint) || fingerprint != rules_->fingerprint()) return false;
-    return restore_pending(in, nullptr);
-  }
-  std::string_view written;
-  if (!take_text(in, written)) return false;
-  if (written.empty() || written == pending_.vocabulary) return restore_pending(in, nullptr);
-  const std::optional<HitVocabulary> former = HitVocabulary::decode(written);
-  if (!former) return false;
-  HitTranslation translation(*former, HitVocabulary::of(*rules_));
-  return restore_pending(in, &translation);
+  if (version > 1) return in.empty();
+  uint64_t fingerprint = 0;
+  if (!take_bytes(in, fingerprint) || fingerprint != rules_->fingerprint()) return false;
+  return restore_pending(in);
 }
 
 bool Engine::restore_streams(std::string_view& in, uint32_t version) {
@@ -277,23 +313,49 @@ bool Engine::restore_cooling(std::string_view& in) {
   return true;
 }
 
-bool Engine::restore_pending(std::string_view& in, HitTranslation* translation) {
+bool Engine::restore_pending(std::string_view& in) {
   uint32_t count = 0;
   if (!take_bytes(in, count)) return false;
+  PendingHit hit;
   for (uint32_t i = 0; i < count; ++i) {
-    int64_t key = 0;
-    int64_t time = 0;
-    PendingHit hit;
-    if (!take_bytes(in, key) || !take_bytes(in, time) || !take_bytes(in, hit.place) ||
-        !take_bytes(in, hit.order) || !take_text(in, hit.record)) {
-      return false;
-    }
+    if (!take_pending(in, hit)) return false;
     pending_.next_place = std::max(pending_.next_place, hit.place + 1);
-    hit.key = timestamp_ms(key);
-    hit.time = timestamp_ms(time);
-    if (translation == nullptr || translation->translate(hit.record)) pending_.hits.push(hit);
+    pending_.hits.push(hit);
   }
   return in.empty();
+}
+
+// A row that is passed over is erased: once the meaning of the numbers is another it would be
+// misunderstood.
+size_t Engine::restore_hits(const std::vector<EngineChanges::Row>& rows) {
+  if (rows.empty()) return 0;
+  std::optional<HitTranslation> translation;
+  const auto written = std::ranges::find(rows, kVocabularyKey, &EngineChanges::Row::key);
+  std::string_view meaning = written == rows.end() ? std::string_view() : written->value;
+  bool known = written != rows.end() && unseal(kVocabularyKey, meaning);
+  if (known && meaning == vocabulary()) {
+    pending_.vocabulary_saved = true;
+  } else {
+    const auto former = known ? HitVocabulary::decode(meaning) : std::nullopt;
+    known = former.has_value();
+    if (former) translation.emplace(*former, HitVocabulary::of(*rules_));
+  }
+  size_t passed_over = written != rows.end() && !known ? 1 : 0;
+  PendingHit hit;
+  for (const EngineChanges::Row& row : rows) {
+    if (row.key == kVocabularyKey) continue;
+    const std::optional<uint32_t> slot = slot_of(row.key);
+    std::string_view in = row.value;
+    const bool good = known && slot && unseal(row.key, in) && take_pending(in, hit) && in.empty();
+    if (good) pending_.next_place = std::max(pending_.next_place, hit.place + 1);
+    if (good && (!translation || translation->translate(hit.record))) {
+      if (!pending_.hits.restore(*slot, hit, translation.has_value())) ++passed_over;
+    } else {
+      if (slot) pending_.hits.restore_empty(*slot);
+      passed_over += !good;
+    }
+  }
+  return passed_over;
 }
 
 }  // namespace picket

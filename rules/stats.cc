@@ -120,6 +120,7 @@ void EngineStats::count_on(const EngineStats& before) {
     alerts_closed[i] += before.alerts_closed[i];
   }
   cooldowns_dropped += before.cooldowns_dropped;
+  hits_released_early += before.hits_released_early;
 }
 
 bool DecodeStats::balanced() const { return lines == event_lines + blank + dead_letters(); }

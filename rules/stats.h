@@ -126,6 +126,8 @@ struct EngineStats {
   std::array<uint64_t, 5> alerts_closed = {};
   uint64_t cooldowns_dropped = 0;  // alerts that may open again too early, as too many rest
   uint64_t hits_pending = 0;       // in the reorder buffer
+  uint64_t hits_pending_bytes = 0;
+  uint64_t hits_released_early = 0;  // as too many waited: out of order with what is still to come
   Timestamp watermark{};
 
   // Adds the counters of an engine that worked before this one. What it counted by source or rule

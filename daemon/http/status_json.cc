@@ -31,6 +31,8 @@ void write_pipeline(JsonWriter& json, const Snapshot& s) {
   json.member("batches_in_flight", s.pipeline.batches_in_flight);
   json.member("workers", s.pipeline.workers);
   json.member("hits_pending", s.engine.hits_pending);
+  json.member("hits_pending_bytes", s.engine.hits_pending_bytes);
+  json.member("hits_released_early", s.engine.hits_released_early);
   write_time(json, "watermark", s.engine.watermark);
   json.end_object();
   json.key("groups");

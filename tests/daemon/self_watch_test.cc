@@ -67,6 +67,7 @@ const std::vector<Trouble>& troubles() {
        [](Snapshot& s) { s.sources[0].lines.read = 0; }},
       {"PicketInputBehind", false, [](Snapshot& s) { s.sources[0].input.lag_bytes_total = 1001; },
        [](Snapshot& s) { s.sources[0].input.lag_bytes_total = 0; }},
+      {"PicketInputsApart", true, [](Snapshot& s) { s.engine.hits_released_early = 3; }},
       {"PicketInputFailing", false, [](Snapshot& s) { s.sources[0].input.last_error = "EACCES"; },
        [](Snapshot& s) { s.sources[0].input.last_error = ""; }},
       {"PicketStateFailing", false, [](Snapshot& s) { s.checkpoints.last_error = "disk full"; },

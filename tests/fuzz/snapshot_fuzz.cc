@@ -140,13 +140,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Edit edit{};
   while (take_bytes(in, edit.row) && take_bytes(in, edit.action) && take_bytes(in, edit.place) &&
          take_bytes(in, edit.value)) {
-    const size_t all = rows.groups.size() + rows.alerts.size() + 1;
+    const size_t all = rows.groups.size() + rows.alerts.size() + rows.hits.size() + 1;
     size_t row = edit.row % all;
     if (row < rows.groups.size()) {
       apply(edit, rows.groups[row].key, rows.groups[row].value);
     } else if (row - rows.groups.size() < rows.alerts.size()) {
       row -= rows.groups.size();
       apply(edit, rows.alerts[row].key, rows.alerts[row].value);
+    } else if (row = row - rows.groups.size() - rows.alerts.size(); row < rows.hits.size()) {
+      apply(edit, rows.hits[row].key, rows.hits[row].value);
     } else {
       apply(edit, "meta", rows.meta);
     }
@@ -161,6 +163,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto erased = [](const EngineChanges::Row& row) { return row.erase; };
   std::erase_if(after.groups, erased);
   std::erase_if(after.alerts, erased);
+  std::erase_if(after.hits, erased);
   run.engine.finish(run.events);
   // What an engine has written itself is never damaged.
   Run next;

@@ -171,6 +171,38 @@ TEST(EngineOrder, WaitingHitsAreReleasedByTheWatermark) {
   EXPECT_EQ(to_ms(run.engine.stats().watermark), 10'000);
 }
 
+// One input is hours behind the other in event time.
+TEST(EngineOrder, WhatWaitsIsBoundedAndNoHitIsLost) {
+  const auto rules = make_rules(kRules);
+  const auto run_with = [&](size_t pending_max) {
+    EngineRun run(rules, {.engine = {.pending_max = pending_max, .live = false}, .streams = 2});
+    size_t most = 0;
+    run.lines(test_line(1'000'000, "none"), 1);
+    for (int64_t i = 0; i < 1'000; ++i) {
+      run.lines(test_line(9'000'000 + i, "a", "ahead"), 0);
+      most = std::max(most, run.engine.stats().hits_pending_bytes);
+      if (i % 10 == 0) run.lines(test_line(1'000'000 + i, "a", "behind"), 1);
+    }
+    const uint64_t early = run.engine.stats().hits_released_early;
+    run.finish();
+    EXPECT_EQ(run.engine.stats().hits_pending_bytes, 0U);
+    EXPECT_EQ(std::ranges::count(run.events, AlertChange::Opened, &AlertEvent::change), 2)
+        << "who is behind is seen, too";
+    const std::vector<Alert> active = run.engine.active_alerts();
+    uint64_t counted = 0;
+    for (const Alert& alert : active) counted += alert.events;
+    EXPECT_EQ(counted, 1'000U) << "each hit of who is ahead";
+    return std::pair(most, early);
+  };
+  constexpr size_t kBound = 20'000;
+  const auto [bounded, early] = run_with(kBound);
+  EXPECT_LE(bounded, kBound);
+  EXPECT_GT(early, 500U);
+  const auto [all, none] = run_with(1 << 30);
+  EXPECT_GT(all, 4 * kBound);
+  EXPECT_EQ(none, 0U);
+}
+
 TEST(EngineOrder, AnIdleStreamDoesNotHoldBackLiveInput) {
   EngineOptions live{.live = true, .idle_timeout = Duration(5'000)};
   EngineRun run(make_rules(kRules), {.engine = live, .streams = 2});

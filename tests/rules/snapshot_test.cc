@@ -40,6 +40,7 @@ picket: {mode: shadow}
 struct Rows {
   std::map<std::string, std::string> groups;
   std::map<std::string, std::string> alerts;
+  std::map<std::string, std::string> hits;
   std::string meta;
 
   static void apply(const std::vector<EngineChanges::Row>& rows,
@@ -55,12 +56,14 @@ struct Rows {
   void apply(const EngineChanges& changes) {
     apply(changes.groups, groups);
     apply(changes.alerts, alerts);
+    apply(changes.hits, hits);
     meta = changes.meta;
   }
   EngineChanges all() const {
     EngineChanges changes;
     for (const auto& [key, value] : groups) changes.groups.push_back({key, value});
     for (const auto& [key, value] : alerts) changes.alerts.push_back({key, value});
+    for (const auto& [key, value] : hits) changes.hits.push_back({key, value});
     changes.meta = meta;
     return changes;
   }
@@ -214,6 +217,18 @@ TEST(Snapshot, DamagedRowsArePassedOverAndCounted) {
     ASSERT_EQ(damaged([&](EngineChanges& rows) { rows.alerts[0].value[at] ^= 1; }), 1U) << at;
     ASSERT_EQ(damaged([&](EngineChanges& rows) { rows.alerts[0].value.resize(at); }), 1U) << at;
   }
+  ASSERT_GT(good.hits.size(), 1U);
+  EXPECT_EQ(good.hits.rbegin()->first, "rules");
+  const size_t hit_size = good.hits.begin()->second.size();
+  for (size_t at = 0; at < hit_size; ++at) {
+    ASSERT_EQ(damaged([&](EngineChanges& rows) { rows.hits[0].value[at] ^= 1; }), 1U) << at;
+    ASSERT_EQ(damaged([&](EngineChanges& rows) { rows.hits[0].value.resize(at); }), 1U) << at;
+  }
+  EXPECT_EQ(damaged([](EngineChanges& rows) { rows.hits[0].key = "short"; }), 1U);
+  const size_t all_hits = good.hits.size();
+  EXPECT_EQ(damaged([](EngineChanges& rows) { rows.hits.back().value[0] ^= 1; }), all_hits)
+      << "nobody knows what they mean";
+  EXPECT_EQ(damaged([](EngineChanges& rows) { rows.hits.pop_back(); }), all_hits - 1);
   EXPECT_EQ(damaged([](EngineChanges& rows) { rows.groups[0].key = "short"; }), 1U);
   EXPECT_EQ(damaged([](EngineChanges& rows) { rows.groups.push_back(rows.groups[0]); }), 1U)
       << "a key that is there already";
@@ -255,6 +270,44 @@ TEST(Snapshot, OnlyWhatChangedIsWritten) {
   size_t erased = 0;
   for (const auto& row : run.engine.take_changes().groups) erased += row.erase;
   EXPECT_GT(erased, 0U) << "groups that expired leave the state file too";
+}
+
+TEST(Snapshot, AHitThatWaitsIsWrittenOnceAndErasedWhenItIsUsed) {
+  const auto rules = make_rules(kRules);
+  Rows rows;
+  EngineRun run(rules, {.lateness = Duration(5'000)});
+  run.lines(test_line(1'000'000, "a") + test_line(1'000'001, "a"));
+  EngineChanges changes = run.engine.take_changes();
+  EXPECT_EQ(changes.hits.size(), 3U) << "with what their numbers mean";
+  rows.apply(changes);
+  run.lines(test_line(1'000'002, "a"));
+  changes = run.engine.take_changes();
+  EXPECT_EQ(changes.hits.size(), 1U);
+  rows.apply(changes);
+  // Passes between two commits, and with it all that waited.
+  run.lines(test_line(1'000'003, "a") + test_line(1'100'000, "none"));
+  rows.apply(run.engine.take_changes());
+  EXPECT_EQ(rows.hits.size(), 1U) << "what the numbers mean";
+}
+
+// Under other rules its numbers would mean something else.
+TEST(Snapshot, AHitThatIsPassedOverIsErased) {
+  const auto rules = make_rules(kRules);
+  EngineRun before(rules, {.lateness = Duration(5'000)});
+  before.lines(test_line(1'000'000, "a") + test_line(1'000'001, "a"));
+  Rows rows;
+  rows.apply(before.engine.take_changes());
+  rows.hits.begin()->second[0] ^= 1;
+  EngineRun after(rules, {.streams = 0});
+  EXPECT_EQ(after.engine.restore(rows.all()), 1U);
+  rows.apply(after.engine.take_changes());
+  EXPECT_EQ(rows.hits.size(), 2U) << "one, and what the numbers mean";
+  EngineRun other(make_rules("title: B\nname: b\nlogsource: {product: test}\n"
+                             "detection: {s: {e: b}, condition: s}\n"),
+                  {.streams = 0});
+  EXPECT_EQ(other.engine.restore({.hits = rows.all().hits}), 0U) << "nobody's any more";
+  rows.apply(other.engine.take_changes());
+  EXPECT_EQ(rows.hits.size(), 1U);
 }
 
 TEST(Snapshot, WaitingHitsOfASilentStreamAreReleasedByTheWallClockAfterARestart) {
