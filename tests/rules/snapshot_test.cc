@@ -1,9 +1,11 @@
 // State to rows and back: a crash at any point and a restart end in the same alerts as no crash.
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include <map>
 #include <random>
 
+#include "rules/bytes.h"
 #include "rules/engine.h"
 #include "tests/support/engine_run.h"
 
@@ -288,6 +290,45 @@ TEST(Snapshot, AHitThatWaitsIsWrittenOnceAndErasedWhenItIsUsed) {
   run.lines(test_line(1'000'003, "a") + test_line(1'100'000, "none"));
   rows.apply(run.engine.take_changes());
   EXPECT_EQ(rows.hits.size(), 1U) << "what the numbers mean";
+}
+
+// As the first format had it: one row with everything that waits, places by the order of streams.
+std::string first_meta(const RuleSet& rules, const EngineChanges& changes, int64_t newest) {
+  std::string meta;
+  put_bytes(meta, uint32_t{1});
+  put_bytes(meta, newest - 5'000);
+  put_bytes(meta, uint32_t{1});
+  put_text(meta, "test");
+  put_bytes(meta, true);
+  put_bytes(meta, int64_t{5'000});
+  put_bytes(meta, newest);
+  put_bytes(meta, uint64_t{2});
+  put_bytes(meta, uint32_t{0});
+  put_bytes(meta, rules.fingerprint());
+  put_bytes(meta, static_cast<uint32_t>(changes.hits.size() - 1));
+  for (const EngineChanges::Row& row : changes.hits) {
+    if (row.key != "rules") meta.append(row.value, 0, row.value.size() - sizeof(uint64_t));
+  }
+  constexpr std::string_view kKey = "meta";
+  put_bytes(meta,
+            XXH3_64bits_withSeed(meta.data(), meta.size(), XXH3_64bits(kKey.data(), kKey.size())));
+  return meta;
+}
+
+TEST(Snapshot, AStateFileOfTheFirstFormatIsGoneOnFrom) {
+  const auto rules = make_rules(kRules);
+  EngineRun before(rules, {.lateness = Duration(5'000)});
+  before.lines(test_line(1'000'000, "a") + test_line(1'000'001, "a"));
+  const EngineChanges changes = before.engine.take_changes();
+  EngineRun after(rules, {.streams = 0});
+  EXPECT_EQ(after.engine.restore({.meta = first_meta(*rules, changes, 1'000'001)}), 0U);
+  after.engine.add_stream(0, Duration(5'000));
+  EXPECT_EQ(after.engine.stats().hits_pending, 2U);
+  EXPECT_EQ(after.engine.take_changes().hits.size(), 3U) << "rows of their own from now on";
+  after.lines(test_line(1'000'002, "a"));
+  after.finish();
+  ASSERT_FALSE(after.events.empty());
+  EXPECT_EQ(after.events[0].alert.events, 3U);
 }
 
 // Under other rules its numbers would mean something else.
