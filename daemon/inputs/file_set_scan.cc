@@ -156,7 +156,7 @@ void FileSet::retire_missing(const std::set<std::string>& paths) {
 void FileSet::look_at(const std::string& path) {
   const auto known = names_.by_path.find(path);
   const bool is_known = known != names_.by_path.end();
-  const auto info = context_.disk.stat(path, links(path));
+  auto info = context_.disk.stat(path, links(path));
   if (!info) {
     if (is_known && name_lost(info.error())) retire(known->second);
     const bool passed_over =
@@ -176,6 +176,9 @@ void FileSet::look_at(const std::string& path) {
     const FileId before = known->second;
     retire(before);
     finish_between(path, files_.at(before)->read_mark());
+    // Meanwhile it may have been rotated away, and found.
+    info = context_.disk.stat(path, links(path));
+    if (!info) return;
   }
   const auto same = names_.by_identity.find(info->identity);
   if (same == names_.by_identity.end()) {
@@ -269,6 +272,13 @@ FileSet::FolderIndex FileSet::steady_index(const std::string& folder,
 void FileSet::steadily(const std::string& path, const std::function<void()>& look) {
   const std::string folder = folder_of(path);
   FolderIndex names = steady_index(folder, path);
+  if (const auto known = names_.index.find(folder); known != names_.index.end()) {
+    const bool renamed = std::ranges::any_of(names, [&](const auto& entry) {
+      const auto same = known->second.find(entry.first);
+      return same == known->second.end() || same->second != entry.second;
+    });
+    if (renamed) names_.index.erase(known);
+  }
   for (int looks = 0; looks < kLooksMax; ++looks) {
     look();
     FolderIndex again = steady_index(folder, path);
