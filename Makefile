@@ -7,7 +7,7 @@ BUILD := build/$(PRESET)
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc')
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test deps-lint configure build run test asan tsan soak crash bench format \
+.PHONY: help deps deps-test deps-lint configure build build-unit run test asan tsan soak crash bench format \
   format-check tidy fuzz clean
 
 help:  ## show this list
@@ -28,6 +28,9 @@ configure: deps
 build: configure  ## build everything (PRESET=release|debug|asan|tsan)
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
+build-unit: configure
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target unit_tests
+
 run: configure  ## start picket on imitation traffic; Ctrl-C ends it
 	@cmake --build --preset $(PRESET) -j $(JOBS) --target picket picket-traffic
 	@exec tests/support/demo.sh $(BUILD)
@@ -36,11 +39,11 @@ test: deps-test build  ## build and run all tests
 	@ctest --preset $(PRESET) --no-tests=error -j $(JOBS)
 
 asan:  ## build and run the unit tests with address and undefined behaviour sanitizers
-	@$(MAKE) --no-print-directory PRESET=asan build
+	@$(MAKE) --no-print-directory PRESET=asan build-unit
 	@ctest --preset asan -j $(JOBS) -E '^e2e_'
 
 tsan:  ## build and run the unit tests with the thread sanitizer
-	@$(MAKE) --no-print-directory PRESET=tsan build
+	@$(MAKE) --no-print-directory PRESET=tsan build-unit
 	@ctest --preset tsan -j $(JOBS) -E '^e2e_'
 
 soak: deps-test build  ## a day at full speed in MINUTES, with KILLS if given, and nothing may grow
