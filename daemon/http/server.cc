@@ -85,10 +85,12 @@ std::string response_head(const HttpResponse& response, bool keep_alive) {
   return head + "\r\n";
 }
 
-// Proxies and we must see the end of a body at the same place. Beast passes over codings that it
-// does not know, and would take the body for the next request.
-bool has_clear_end(const Parser& parser) {
+// Proxies and we must take a request for the same host, and see the end of its body at the same
+// place. Beast passes over codings that it does not know, and would take the body for the next
+// request.
+bool is_unambiguous(const Parser& parser) {
   const auto& message = parser.get();
+  if (message.count(http::field::host) > 1) return false;
   const auto codings = message.count(http::field::transfer_encoding);
   if (codings == 0) return true;
   return codings == 1 && parser.chunked() && message.version() == 11 &&
@@ -272,7 +274,7 @@ asio::awaitable<ReadOutcome> HttpServer::State::read(Connection* connection, Par
                                                      HttpRequest* request, HttpResponse* refused) {
   ReadOutcome outcome = co_await read_header(connection, parser);
   if (outcome != ReadOutcome::Request) co_return outcome;
-  if (!has_clear_end(*parser)) co_return ReadOutcome::Malformed;
+  if (!is_unambiguous(*parser)) co_return ReadOutcome::Malformed;
   *request = to_head(*parser);
   connection->waiting = false;
   connection->expect_by(options.answer_timeout);

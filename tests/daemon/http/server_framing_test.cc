@@ -66,6 +66,8 @@ const Case kCases[] = {
      post(kChunked, "3\r\nabc\r\n0\r\nContent-Encoding: gzip\r\nA: b\r\n\r\n"), kTaken},
     {"a length in the trailers", post(kChunked, "3\r\nabc\r\n0\r\nContent-Length: 900\r\n\r\n"),
      kRefused},
+    {"a host", post("Host: a\r\nContent-Length: 3\r\n", "abc"), kTaken},
+    {"two hosts", post("Host: a\r\nHost: b\r\nContent-Length: 3\r\n", "abc"), kRefused},
     // Two ways to tell the length.
     {"length and chunked", post("Content-Length: 3\r\n" + kChunked, kChunks), kRefused},
     {"chunked and length", post(kChunked + "Content-Length: 3\r\n", kChunks), kRefused},
