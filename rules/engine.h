@@ -188,6 +188,7 @@ class Engine {
     uint32_t next_place = 0;  // of a new stream
     std::string vocabulary;   // HitVocabulary of the rules, encoded; empty until it is needed
     bool vocabulary_saved = false;
+    bool vocabulary_due = false;  // what the state file has is another one, or damaged
   } pending_;
   struct {
     Timestamp mark = Timestamp::min();  // the watermark, which never goes back

@@ -142,7 +142,10 @@ void Engine::save_hits(std::vector<EngineChanges::Row>& rows) {
     }
     rows.push_back(std::move(row));
   });
-  if (rows.empty() || std::exchange(pending_.vocabulary_saved, true)) return;
+  const bool wanted = !rows.empty() && !pending_.vocabulary_saved;
+  if (!wanted && !pending_.vocabulary_due) return;
+  pending_.vocabulary_saved = true;
+  pending_.vocabulary_due = false;
   EngineChanges::Row meaning{.key = std::string(kVocabularyKey), .value = vocabulary()};
   seal(meaning.key, meaning.value);
   rows.push_back(std::move(meaning));
@@ -338,6 +341,7 @@ size_t Engine::restore_hits(const std::vector<EngineChanges::Row>& rows) {
   } else {
     const auto former = known ? HitVocabulary::decode(meaning) : std::nullopt;
     known = former.has_value();
+    pending_.vocabulary_due = written != rows.end();
     if (former) translation.emplace(*former, HitVocabulary::of(*rules_));
   }
   size_t passed_over = written != rows.end() && !known ? 1 : 0;
