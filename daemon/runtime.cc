@@ -155,8 +155,7 @@ bool Runtime::reload() {
   published_.publish_reload(reloads_);
   notify_ready(problems.empty() ? "watching" : "watching; the last reload was refused");
   orders_.reloaded({problems.empty(), problems.empty() ? "reloaded" : reloads_.last_error});
-  // Each thread has allocated in an arena of its own, and those of the next generation take over
-  // arenas as they come: without this, each ends up as large as any thread ever needed.
+  // For a moment there were two of much.
   malloc_trim(0);
   return generation_ != nullptr;
 }
