@@ -17,7 +17,11 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:  # the sender was killed in the midst of it
+            self.close_connection = True
+            return
         name = self.path.split("/")[1]
         with lock, open(folder / name / "received", "ab") as received:
             received.write(body.replace(b"\n", b" ") + b"\n")
