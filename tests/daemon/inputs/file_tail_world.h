@@ -356,13 +356,15 @@ class World {
     return checkpoints;
   }
 
-  // Of the files that were opened since the start.
+  // Of the files that the tail has open.
   std::vector<FileCheckpoint> opened() const {
-    auto here = tail_.sink.checkpoints();
-    // One that was put aside has two numbers behind it: its file is not open.
-    std::erase_if(here, [](const auto& one) {
-      return is_nameless(one.first) && is_nameless(one.first.substr(0, one.first.rfind('.')));
-    });
+    std::map<std::string, std::string> here;
+    for (const LineBatch& batch : tail_.sink.batches) {
+      // What comes with the end of a stream is about a file that is not open: it is put aside, or
+      // may not be opened, or is gone.
+      here[batch.checkpoint.key] =
+          batch.kind == BatchKind::EndOfStream ? "" : batch.checkpoint.value;
+    }
     return decoded(here);
   }
 
