@@ -113,15 +113,12 @@ class FileSet {
   Look find_copy(const std::string& path, const FileCheckpoint& from,
                  const FileCheckpoint& known) const;
   Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
-  void know_older(const std::string& key, FileCheckpoint checkpoint, int64_t newest);
   Pending unsettled() const;
   bool has_checkpoint(const Rest& rest) const;
   bool is_read_by_other(const Rest& rest, const FileCheckpoint& from) const;
   void advance_originals(const FollowedFile& copy);
   bool will_be_followed(const Rest& rest) const;
   Look rest_at(const std::string& path, const FileCheckpoint& checkpoint) const;
-  int64_t finish_between(const std::string& path, const FileCheckpoint& before);
-  Rests between(const std::string& path, const FileCheckpoint& before);
   void recover_moved(const std::string& path, const FileCheckpoint& checkpoint);
   void finish(Rest rest, const std::string& origin);
   void put_aside(const std::string& key, FileCheckpoint checkpoint);
@@ -129,6 +126,11 @@ class FileSet {
   void store(const std::string& key, std::string value);
   Start first_point(const std::string& path, const DiskFile& file, const FileInfo& info);
   uint64_t first_offset(const std::string& path, const DiskFile& file, const FileInfo& info);
+
+  // What had a name between two looks (file_set_between.cc).
+  int64_t finish_between(const std::string& path, const FileCheckpoint& before);
+  Rests between(const std::string& path, const FileCheckpoint& before);
+  void know_older(const std::string& key, FileCheckpoint checkpoint, int64_t newest);
 
   // One look at the names (file_set_scan.cc).
   LinkRule links(const std::string& path) const;
