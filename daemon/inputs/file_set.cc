@@ -103,9 +103,9 @@ bool FileSet::finish_older(FollowedFile& file) {
   const auto info = file.file().info();
   if (!info || info->modified_ns <= mark.modified_ns) return false;
   names_.index.clear();
-  const int64_t newest = finish_between(file.state.path, mark);
-  if (newest == 0) return false;
-  sink_took(file.remember_unread(std::max(info->modified_ns, newest)));
+  const Older older = finish_between(file.state.path, mark);
+  if (!older.found) return false;
+  sink_took(file.remember_unread(std::max(info->modified_ns, older.newest_ns)));
   return true;
 }
 
@@ -155,19 +155,20 @@ void FileSet::replaced(FileId id) {
   FollowedFile& file = *files_.at(id);
   const FileCheckpoint last = file.last_checkpoint();
   const FileCheckpoint read = file.read_mark();
-  const std::string origin = file.state.path;
+  const std::string path = file.state.path;
   Look rest = std::nullopt;
-  steadily(origin, [&] { rest = find_copy(origin, last, read); });
+  steadily(path, [&] { rest = find_copy(path, last, read); });
   const bool rest_found = rest && *rest;
   // The copy may be read and closed before the first look for what is older than the new content.
   const int64_t copied = rest_found ? (*rest)->info.identity.birth_ns + 1 : 0;
-  if (rest_found) finish(**std::move(rest), origin);
+  // It holds what was known under the former name, too, which is to be forgotten with it.
+  if (rest_found) finish(**std::move(rest), file.state.finishing ? file.state.origin : path);
   // Without content the checkpoint would lead to any file, this one first of all.
   const bool later = !rest && last.offset > 0;
-  if (later) put_aside(origin, last);
-  const int64_t newest = file.state.finishing ? 0 : finish_between(origin, read);
-  sink_took(file.restart(rest_found || later, std::max(newest, copied)));
-  enqueue(rest_found || newest > 0 ? renew(id) : id);
+  if (later) put_aside(path, last);
+  const Older older = file.state.finishing ? Older{} : finish_between(path, read);
+  sink_took(file.restart(rest_found || later, std::max(older.newest_ns, copied)));
+  enqueue(rest_found || older.found ? renew(id) : id);
 }
 
 // Makes a file the youngest one: it now waits for those that were older or as old.

@@ -96,6 +96,12 @@ class FileSet {
   using Rests = std::vector<Rest>;
   using Pending = std::map<std::string, FileCheckpoint>;  // not settled yet, by key
   using Look = DiskResult<std::optional<Rest>>;
+  // What became of contents that a name had and lost between two looks.
+  struct Older {
+    bool found = false;      // some that were not open yet; they are now
+    int64_t newest_ns = 0;   // all that were made before are known; 0: there are none
+    int64_t settled_ns = 0;  // the same, but for a file that has the name now and is not open yet
+  };
   // What a new file is to one that is followed and whose name it was made from.
   enum class Kinship : uint8_t {
     None,
@@ -114,7 +120,8 @@ class FileSet {
                  const FileCheckpoint& known) const;
   Kinship kinship(const std::string& path, const DiskFile& file, const FileInfo& info) const;
   Pending unsettled() const;
-  bool has_checkpoint(const Rest& rest) const;
+  bool is_open(const FileCheckpoint& checkpoint) const;
+  bool has_checkpoint(const Rest& rest, const FileCheckpoint& from) const;
   bool is_read_by_other(const Rest& rest, const FileCheckpoint& from) const;
   void advance_originals(const FollowedFile& copy);
   bool will_be_followed(const Rest& rest) const;
@@ -128,9 +135,9 @@ class FileSet {
   uint64_t first_offset(const std::string& path, const DiskFile& file, const FileInfo& info);
 
   // What had a name between two looks (file_set_between.cc).
-  int64_t finish_between(const std::string& path, const FileCheckpoint& before);
-  Rests between(const std::string& path, const FileCheckpoint& before);
-  void know_older(const std::string& key, FileCheckpoint checkpoint, int64_t newest);
+  Older finish_between(const std::string& path, const FileCheckpoint& before);
+  Rests between(const std::string& path, const FileCheckpoint& before, Older& older);
+  void know_older(const std::string& key, FileCheckpoint checkpoint, int64_t settled_ns);
 
   // One look at the names (file_set_scan.cc).
   LinkRule links(const std::string& path) const;
@@ -172,7 +179,7 @@ class FileSet {
   // What had a name between two looks was looked for.
   struct Searched {
     FileCheckpoint before = {};  // what had it then
-    int64_t newest = 0;          // what finish_between() gave
+    int64_t newest_ns = 0;       // of what finish_between() gave
   };
   struct Names {
     std::map<std::string, FileId> by_path = {};  // followed ones only, not those being finished

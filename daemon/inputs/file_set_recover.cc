@@ -92,9 +92,7 @@ void FileSet::recover() {
     const bool goes_on = info && same_file(checkpoint, info->identity) && checkpoint.offset > 0 &&
                          content_matches(checkpoint, **file);
     if (goes_on) continue;
-    const int64_t newest = finish_between(key, checkpoint);
-    const bool out_of_reach = !file && file.error() == std::errc::permission_denied;
-    if (out_of_reach) know_older(key, checkpoint, newest);
+    know_older(key, checkpoint, finish_between(key, checkpoint).settled_ns);
   }
 }
 
@@ -136,8 +134,12 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
   const bool settled = look
                            ? look->has_value() || !info || !same_file(node.mapped(), info->identity)
                            : !out_of_reach;
-  if (settled || !matches(key)) start_up_.remembered.erase(key);
-  if (!look || !*look) return;
+  if (!look || !*look) {
+    if (settled || !matches(key)) start_up_.remembered.erase(key);
+    return;
+  }
+  // While others are looked for it is remembered, so that none of them takes its content for its
+  // own, or writes over its checkpoint.
   Rest& rest = **look;
   const auto there = pending.find(rest.path);
   if (there != pending.end() && same_file(there->second, rest.info.identity)) {
@@ -146,6 +148,7 @@ void FileSet::recover_one(const std::string& key, Pending& pending) {
   } else if (there != pending.end()) {
     recover_one(rest.path, pending);
   }
+  start_up_.remembered.erase(key);
   const auto same = names_.by_identity.find(rest.info.identity);
   const bool open = same != names_.by_identity.end();
   if (open || will_be_followed(rest)) {
@@ -175,11 +178,20 @@ FileSet::Look FileSet::unfinished(const std::string& key, const FileCheckpoint& 
     }
     return find_copy(key, checkpoint, checkpoint);
   }
+  if (is_open(checkpoint)) return std::nullopt;
   Look rest = find_rotated(key, checkpoint);
   if (rest && *rest) return rest;
   Look copy = find_copy(key, checkpoint, checkpoint);
   if (rest || (copy && *copy)) return copy;
   return rest;
+}
+
+// Whether the file of `checkpoint` is open with that content. Another checkpoint led to it, which
+// got further, and it may have lost its name to a copy since.
+bool FileSet::is_open(const FileCheckpoint& checkpoint) const {
+  const auto same = names_.by_identity.find(checkpoint.identity);
+  return same != names_.by_identity.end() && checkpoint.offset > 0 &&
+         content_matches(checkpoint, files_.at(same->second)->file());
 }
 
 // Keeps a checkpoint for later scans, under a key that no other file can take meanwhile.
@@ -195,9 +207,9 @@ void FileSet::put_aside(const std::string& key, FileCheckpoint checkpoint) {
 FileSet::Look FileSet::find_rotated(const std::string& key, const FileCheckpoint& checkpoint) {
   for (const auto& [identity, path] : index_of(folder_of(key))) {
     if (!same_file(checkpoint, identity)) continue;
-    // A plain file does not become a compressed one, so this inode number was used again; at offset
-    // 0 the content could not tell.
-    if (is_compressed_name(path) && !is_compressed_name(key)) continue;
+    // A plain file does not become a compressed one, nor the other way round, so this inode number
+    // was used again; at offset 0 the content could not tell.
+    if (is_compressed_name(path) != is_compressed_name(key)) continue;
     Look rest = rest_at(path, checkpoint);
     if (!rest) return rest;
     if (!*rest) continue;
@@ -232,7 +244,7 @@ FileSet::Look FileSet::find_copy(const std::string& path, const FileCheckpoint& 
     Look rest = rest_at(other, from);
     const bool younger = info->modified_ns >= known.modified_ns;
     if (!rest && !found && younger) most = std::unexpected(rest.error());
-    if (rest && *rest && (has_checkpoint(**rest) || is_read_by_other(**rest, from))) continue;
+    if (rest && *rest && (has_checkpoint(**rest, from) || is_read_by_other(**rest, from))) continue;
     if (!rest || !*rest || (found && (*rest)->info.size <= (*most)->info.size)) continue;
     if (enough || content_matches(known, *(*rest)->file)) most = std::move(rest);
   }
@@ -240,13 +252,18 @@ FileSet::Look FileSet::find_copy(const std::string& path, const FileCheckpoint& 
 }
 
 // Whether a checkpoint of the start-up is about this very file, which then says how far it was
-// read. Where inode numbers are used again, one without content may be about an older file.
-bool FileSet::has_checkpoint(const Rest& rest) const {
+// read, or is another one of the file of `from` that will lead to this copy, and got further. Where
+// inode numbers are used again, one without content may be about an older file.
+bool FileSet::has_checkpoint(const Rest& rest, const FileCheckpoint& from) const {
   const Pending known = unsettled();
   return std::ranges::any_of(known, [&](const auto& entry) {
-    const FileCheckpoint& own = entry.second;
-    return same_file(own, rest.info.identity) && (own.offset > 0 || own.identity.birth_ns != 0) &&
-           content_matches(own, *rest.file);
+    const auto& [key, own] = entry;
+    const bool leads_there = own.offset > from.offset && (own.finishing || matches(key));
+    const bool tells =
+        same_file(own, from.identity)
+            ? leads_there
+            : same_file(own, rest.info.identity) && (own.offset > 0 || own.identity.birth_ns != 0);
+    return tells && content_matches(own, *rest.file);
   });
 }
 
@@ -287,13 +304,16 @@ void FileSet::advance_originals(const FollowedFile& copy) {
   }
 }
 
-// Whether a checkpoint that recover() has left to following the name of the file got further in it.
+// Whether a checkpoint that recover() has left to following a name got further in this very file.
+// It may have lost that name since: first_point() or the next scan will find it.
 bool FileSet::will_be_followed(const Rest& rest) const {
-  const auto known = start_up_.remembered.find(rest.path);
-  if (known == start_up_.remembered.end() || !matches(rest.path)) return false;
-  const auto own = decode_checkpoint(known->second);
-  return own && own->offset > rest.start.offset && same_file(*own, rest.info.identity) &&
-         content_matches(*own, *rest.file);
+  return std::ranges::any_of(start_up_.remembered, [&](const auto& entry) {
+    const auto& [key, value] = entry;
+    if (!made_from(rest.path, key) || !matches(key)) return false;
+    const auto own = decode_checkpoint(value);
+    return own && own->offset > rest.start.offset && same_file(*own, rest.info.identity) &&
+           content_matches(*own, *rest.file);
+  });
 }
 
 // Copies have names that sort behind that of the original, so it is opened first. By now the
@@ -339,8 +359,8 @@ FileSet::Look FileSet::rest_at(const std::string& path, const FileCheckpoint& ch
   auto proof = prove(checkpoint, **file);
   if (!proof) return std::unexpected(proof.error());
   if (!*proof) return std::nullopt;
-  StartPoint start{
-      .offset = checkpoint.offset, .proof = **std::move(proof), .stream = checkpoint.stream};
+  StartPoint start{checkpoint.offset, **std::move(proof), checkpoint.modified_ns,
+                   checkpoint.stream};
   return Rest{path, *std::move(file), *info, std::move(start)};
 }
 
@@ -350,7 +370,7 @@ void FileSet::finish(Rest rest, const std::string& origin) {
   state.path = std::move(rest.path);
   state.origin = origin;
   state.finishing = true;
-  state.left_ns = rest.start.known_ns = rest.info.modified_ns;
+  state.left_ns = rest.start.known_ns = std::max(rest.start.known_ns, rest.info.modified_ns);
   state.deadline = context_.clock.steady() + options_.grace;
   add(std::move(state), std::move(rest.file), rest.info, std::move(rest.start));
 }

@@ -215,7 +215,7 @@ void FileSet::open_new(const std::string& path) {
   FollowState state;
   state.path = state.origin = path;
   if (const auto searched = names_.searched.find(path); searched != names_.searched.end())
-    start->known_ns = std::max(start->known_ns, searched->second.newest);
+    start->known_ns = std::max(start->known_ns, searched->second.newest_ns);
   // The file that had the name when this scan began may have been renamed once more since.
   make_way(path, info->identity);
   add(std::move(state), *std::move(file), *info, *std::move(start));
